@@ -1,0 +1,1 @@
+"""Running: what goes into the container."""

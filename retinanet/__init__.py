@@ -1,0 +1,1 @@
+"""Learning: models, datasets, training and evaluation of the meter reader."""

@@ -1,0 +1,1 @@
+"""Datasets: labelled photos from many sources, written and read as TensorFlow Datasets."""

@@ -1,0 +1,77 @@
+"""Labelled photos: what every importer gives and every dataset is made from."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledBox:
+    """One wheel, sign or region inside a counter window.
+
+    Attributes:
+        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise.
+        label: one of STAGE2_CLASSES.
+    """
+
+    corners: np.ndarray
+    label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledWindow:
+    """A counter window.
+
+    Attributes:
+        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise.
+        label: one of STAGE1_CLASSES.
+        boxes: what stands in it; empty where that is not known.
+        readings: every text that counts as right, `00595,825`; `?` stands for a wheel that nobody can tell. A
+            text without a comma says nothing about the fraction. Empty where no reading is known.
+    """
+
+    corners: np.ndarray
+    label: str
+    boxes: tuple[LabelledBox, ...] = ()
+    readings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledPhoto:
+    """A photo and the windows in it.
+
+    Attributes:
+        name: file name, unique within its source.
+        load: reads the photo: uint8 RGB (height, width, 3). Called late, so that records are cheap to list.
+        split: `train`, `validation` or `test`.
+        group: photos of one meter share it and stand in one split.
+        windows: none for a photo without a meter.
+    """
+
+    name: str
+    load: Callable[[], np.ndarray]
+    split: str
+    group: str
+    windows: tuple[LabelledWindow, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowCrop:
+    """A rectified counter window, upright, for stage 2.
+
+    Attributes:
+        name: file name, unique within its source.
+        load: reads the picture: uint8 RGB (height, width, 3), of any proportions.
+        split: `train`, `validation` or `test`.
+        group: crops of one meter share it and stand in one split.
+        boxes_xyxy: (n, 4) float32, x_min, y_min, x_max, y_max in shares 0..1 of the crop's width and height.
+        labels: n of STAGE2_CLASSES.
+    """
+
+    name: str
+    load: Callable[[], np.ndarray]
+    split: str
+    group: str
+    boxes_xyxy: np.ndarray
+    labels: tuple[str, ...]

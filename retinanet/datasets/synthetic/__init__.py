@@ -1,0 +1,1 @@
+"""Drawn meters: windows, faces and whole photos with exact labels."""
