@@ -75,3 +75,16 @@ class WindowCrop:
     group: str
     boxes_xyxy: np.ndarray
     labels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pending:
+    """A record still to be made, by a worker process, as drawing it takes a while.
+
+    Attributes:
+        split: `train`, `validation` or `test`, known before the record is.
+        make: a picklable callable that returns the LabelledPhoto or WindowCrop, the same at every call.
+    """
+
+    split: str
+    make: Callable[[], LabelledPhoto | WindowCrop]

@@ -1,0 +1,50 @@
+# make demo   reads the example photos: needs nothing but Python 3.11 and make
+# make test   runs the tests
+# make lint   checks style and format
+# make bench  measures the time per stage
+# Another interpreter: make PYTHON=python3.11 demo
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+MODELS := deploy/models/manifest.json
+PIP := $(RUN) -m pip install --disable-pip-version-check --require-virtualenv
+
+.PHONY: demo test lint bench
+.DELETE_ON_ERROR:
+
+demo: $(MODELS)
+	@echo "== reading the photos in resources/examples"
+	@$(RUN) recognize.py resources/examples --annotate output/demo || test $$? -eq 1
+	@echo "annotated pictures: $(CURDIR)/output/demo"
+
+test: $(VENV)/.requirements-dev
+	@echo "== running the tests"
+	@$(RUN) -m pytest
+
+lint: $(VENV)/.requirements-dev
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+bench: $(MODELS)
+	@$(RUN) bench.py
+
+$(VENV)/bin/python:
+	@echo "== making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+# the stamps: packages are installed again when the lists change
+$(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
+	@echo "== installing requirements.txt into $(VENV) (2.6 GB, some minutes the first time)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
+	@echo "== installing requirements-dev.txt into $(VENV)"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(MODELS): $(wildcard deploy/retinanet/*.keras) | $(VENV)/.requirements
+	@echo "== making deploy/models from deploy/retinanet"
+	@$(RUN) deploy/prepare_model.py
+	@touch $@

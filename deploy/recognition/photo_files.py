@@ -1,0 +1,162 @@
+"""Reading photos: any common file, upright, as RGB."""
+
+import dataclasses
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from .errors import UserError
+
+MAX_PIXELS = 50_000_000
+MIN_SIDE = 32
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# what Pillow's decoders raise on files that are damaged
+_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoFile:
+    """A photo to read, and the name, a relative path, under which a picture made from it is written."""
+
+    path: Path
+    annotated_name: Path
+
+
+def find_photos(paths: Sequence[Path]) -> list[PhotoFile]:
+    """Returns the photos of files, as given, and of folders: whatever there and below has a PHOTO_SUFFIXES ending.
+
+    Raises:
+        UserError: a folder holds none.
+    """
+    photos = []
+    taken: set[Path] = set()
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            found = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in PHOTO_SUFFIXES and not file.name.startswith(".") and file.is_file()
+            )
+            if not found:
+                raise UserError(
+                    f"{path}: no photos in this folder: expected files ending in {', '.join(PHOTO_SUFFIXES)}"
+                )
+        for file in found:
+            name = file.relative_to(path if path.is_dir() else path.parent)
+            target, number = name.with_suffix(".jpg"), 2
+            while target in taken:
+                target, number = name.with_name(f"{name.stem}_{number}.jpg"), number + 1
+            taken.add(target)
+            photos.append(PhotoFile(file, target))
+    return photos
+
+
+def write_jpeg(path: Path, picture: np.ndarray) -> None:
+    """Writes uint8 RGB (height, width, 3) as a JPEG, making the folders above it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path, "JPEG", quality=90)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Returns a photo from a file; see `decode_photo`.
+
+    Raises:
+        UserError: the file cannot be opened, or what `decode_photo` says.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _decode(file, str(path), max_pixels)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened: {error.strerror or error}") from error
+
+
+def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Returns a photo from the bytes of its file, the way up that its EXIF orientation asks for.
+
+    Grey, palette, CMYK and 16-bit pictures are converted, transparency is laid on white, and of several frames
+    the first counts.
+
+    Args:
+        content: a JPEG, PNG, WebP, BMP or TIFF file.
+        name: what messages call it.
+        max_pixels: pictures with more are refused before they are decoded.
+
+    Returns:
+        uint8 RGB (height, width, 3), both sides at least MIN_SIDE.
+
+    Raises:
+        UserError: it is no picture of these formats, damaged, too large or too small.
+    """
+    return _decode(io.BytesIO(content), name, max_pixels)
+
+
+def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+    # Pillow's own limit warns or raises, as it pleases; ours stands below, at the size in the header
+    Image.MAX_IMAGE_PIXELS = None
+    with warnings.catch_warnings():
+        # damaged EXIF and TIFF tags: the pixels count, and if they are damaged too there is an error
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except _DAMAGED as error:
+            raise UserError(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP or TIFF file") from error
+        width, height = image.size
+        if width * height > max_pixels:
+            raise UserError(
+                f"{name}: {width} x {height} pixels are too many: at most {max_pixels / 1e6:g} megapixels; "
+                "make the photo smaller"
+            )
+        if min(width, height) < MIN_SIDE:
+            raise UserError(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
+        try:
+            image.load()
+        except _DAMAGED as error:
+            raise UserError(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+        try:
+            orientation = image.getexif().get(_ORIENTATION_TAG)
+        except _DAMAGED:
+            orientation = None
+        if orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[orientation])
+        return _to_rgb(image)
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image).astype(np.float64)
+        # 16-bit pictures come in 16 or 32 bits; floats say nothing of their range, so they are stretched
+        low, high = (0, 65535) if image.mode.startswith("I") else (values.min(), max(values.max(), values.min() + 1e-6))
+        grey = np.clip(np.round((values - low) * 255 / (high - low)), 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,293 @@
+"""From photos to readings: find the window, look again zoomed, cut it out upright, find the digits, read them."""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from . import geometry
+from .classes import LEGIBLE_CLASSES
+from .confidence import alternative_texts, confidence, confidence_features
+from .errors import UserError
+from .reading import Reading, decode_reading
+from .rectification import rectify_window
+from .runtime import Models
+from .settings import Settings
+from .window import View, Window, best_window, letterbox, zoom
+
+NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
+STAGES = ("first_look", "second_look", "rectify", "stage2", "reading")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecognizedDigit:
+    """One wheel of a reading: its label, `0` to `9`, score 0 to 1, and corners (4, 2) in pixels of the photo."""
+
+    label: str
+    score: float
+    corners: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Recognition:
+    """What was read on a photo.
+
+    Attributes:
+        success: whether there is a reading.
+        reason: empty, or why there is none: `no_meter`, `illegible` or `unreadable`.
+        text: `00595,825`; empty without success.
+        integer: the digits before the comma.
+        fraction: those after it.
+        confidence: probability, 0 to 1, that the whole text is right; 0 without success.
+        counter_class: one of STAGE1_CLASSES, empty without a window.
+        counter_score: the window's score, 0 to 1.
+        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise; None without a
+            window.
+        digits: left to right.
+        alternatives: the likeliest texts with their probabilities, the reading's own first.
+        seconds: by stage (STAGES) and `total`; in a batch each photo's equal share.
+        window: uint8 RGB, the rectified window as stage 2 saw it; None without.
+    """
+
+    success: bool
+    reason: str = ""
+    text: str = ""
+    integer: str = ""
+    fraction: str = ""
+    confidence: float = 0.0
+    counter_class: str = ""
+    counter_score: float = 0.0
+    corners: np.ndarray | None = None
+    digits: tuple[RecognizedDigit, ...] = ()
+    alternatives: tuple[tuple[str, float], ...] = ()
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    window: np.ndarray | None = None
+
+    def to_dict(self) -> dict:
+        """Returns everything but the window's picture, as plain values for JSON."""
+        return {
+            "success": self.success,
+            "reason": self.reason,
+            "text": self.text,
+            "integer": self.integer,
+            "fraction": self.fraction,
+            "confidence": round(self.confidence, 4),
+            "counter_class": self.counter_class,
+            "counter_score": round(self.counter_score, 4),
+            "corners": None if self.corners is None else np.round(self.corners.astype(float), 1).tolist(),
+            "digits": [
+                {
+                    "label": digit.label,
+                    "score": round(digit.score, 4),
+                    "corners": np.round(digit.corners.astype(float), 1).tolist(),
+                }
+                for digit in self.digits
+            ],
+            "alternatives": [{"text": text, "probability": round(share, 4)} for text, share in self.alternatives],
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+        }
+
+
+class _Clock:
+    """Adds up the seconds that each stage takes."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+
+
+class MeterReader:
+    """Reads meters on photos.
+
+    Args:
+        models: both stages.
+        settings: thresholds.
+    """
+
+    def __init__(self, models: Models, settings: Settings | None = None):
+        self.models = models
+        self.settings = settings or Settings()
+
+    def read(self, photo: np.ndarray) -> Recognition:
+        """Returns what stands on a photo: uint8 RGB (height, width, 3).
+
+        Raises:
+            UserError: the array is no such photo.
+        """
+        return self.read_batch([photo])[0]
+
+    def read_batch(self, photos: Sequence[np.ndarray]) -> list[Recognition]:
+        """Returns a recognition for each photo; the models see all photos at once.
+
+        Raises:
+            UserError: one of the arrays is no uint8 RGB photo (height, width, 3).
+        """
+        for photo in photos:
+            if not (photo.ndim == 3 and photo.shape[2] == 3 and photo.dtype == np.uint8 and photo.size):
+                raise UserError(
+                    f"expected a photo as uint8 RGB (height, width, 3), got {photo.dtype} {tuple(photo.shape)}"
+                )
+        if not photos:
+            return []
+        clock = _Clock()
+        with clock.measure("first_look"):
+            windows = self._first_look(photos)
+        with clock.measure("second_look"):
+            windows = self._second_look(photos, windows)
+        legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
+        with clock.measure("rectify"):
+            corners = {
+                index: geometry.expand_corners(windows[index].corners, *geometry.WINDOW_MARGIN) for index in legible
+            }
+            crops = {index: rectify_window(photos[index], corners[index], self.models.stage2_size) for index in legible}
+        readings = self._read_crops(crops, clock)
+        with clock.measure("reading"):
+            recognitions = []
+            for index, window in enumerate(windows):
+                if index in readings:
+                    reading, flipped = readings[index]
+                    recognitions.append(self._recognition(window, corners[index], crops[index], reading, flipped))
+                else:
+                    recognitions.append(_without_reading(window))
+        seconds = {stage: value / len(photos) for stage, value in clock.seconds.items()}
+        seconds["total"] = sum(seconds.values())
+        return [dataclasses.replace(recognition, seconds=dict(seconds)) for recognition in recognitions]
+
+    def _first_look(self, photos: Sequence[np.ndarray]) -> list[Window | None]:
+        views = [letterbox(photo, self.models.stage1_size) for photo in photos]
+        windows = self._look(views, central=False)
+        least = self.settings.window.min_score
+        return [window if window and window.score >= least else None for window in windows]
+
+    def _look(self, views: Sequence[View], central: bool) -> list[Window | None]:
+        if not views:
+            return []
+        outputs = self.models.stage1(np.stack([view.picture for view in views]))
+        return [best_window(view, outputs, index, central) for index, view in enumerate(views)]
+
+    def _second_look(self, photos: Sequence[np.ndarray], first: list[Window | None]) -> list[Window | None]:
+        """Returns the windows with the corners of a zoomed look, or those of the first where that finds nothing."""
+        settings = self.settings.window
+        windows = self._zoomed_look(photos, first)
+        result: list[Window | None] = []
+        for before, after in zip(first, windows, strict=True):
+            if before and not (after and after.is_plausible(settings.min_area_share)):
+                after = None
+                if before.is_plausible(settings.min_area_share):
+                    after = dataclasses.replace(before, score=before.score * settings.missed_factor)
+            result.append(after)
+        moved = [
+            after if before and after and _shift(before, after) > settings.third_look_shift else None
+            for before, after in zip(first, result, strict=True)
+        ]
+        if any(moved):
+            for index, third in enumerate(self._zoomed_look(photos, moved)):
+                if third and third.is_plausible(settings.min_area_share):
+                    result[index] = third
+        return result
+
+    def _zoomed_look(self, photos: Sequence[np.ndarray], windows: list[Window | None]) -> list[Window | None]:
+        """Returns what stage 1 finds in views zoomed on windows; of several views of one window, the best score's."""
+        settings = self.settings.window
+        views, owners = [], []
+        for index, window in enumerate(windows):
+            if window is None:
+                continue
+            starts = [window.corners]
+            if not window.is_plausible(settings.min_area_share):
+                # the corners make no sense: the box does, any way up
+                starts = [np.roll(window.corners_in_box, -turns, axis=0) for turns in range(4)]
+            for corners in starts:
+                views.append(zoom(photos[index], corners, self.models.stage1_size, settings.zoom_share))
+                owners.append(index)
+        result: list[Window | None] = [None] * len(windows)
+        for index, found in zip(owners, self._look(views, central=True), strict=True):
+            if found and found.score >= settings.second_min_score:
+                if result[index] is None or found.score > result[index].score:
+                    result[index] = found
+        return result
+
+    def _read_crops(self, crops: dict[int, np.ndarray], clock: _Clock) -> dict[int, tuple[Reading, bool]]:
+        """Returns the reading of each crop, and whether it was found upside down."""
+        readings = self._detect(crops, clock)
+        doubtful = {
+            index: crops[index][::-1, ::-1]
+            for index, reading in readings.items()
+            if reading.score < self.settings.window.flip_below
+        }
+        flipped = self._detect(doubtful, clock)
+        return {
+            index: (flipped[index], True)
+            if index in flipped and flipped[index].score > reading.score
+            else (reading, False)
+            for index, reading in readings.items()
+        }
+
+    def _detect(self, crops: dict[int, np.ndarray], clock: _Clock) -> dict[int, Reading]:
+        if not crops:
+            return {}
+        with clock.measure("stage2"):
+            outputs = self.models.stage2(np.stack(list(crops.values())))
+        with clock.measure("reading"):
+            return {
+                index: decode_reading(boxes, scores, self.settings.reading)
+                for index, boxes, scores in zip(crops, outputs["boxes"], outputs["class_scores"], strict=True)
+            }
+
+    def _recognition(
+        self, window: Window, corners: np.ndarray, crop: np.ndarray, reading: Reading, flipped: bool
+    ) -> Recognition:
+        if flipped:
+            window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
+            corners, crop = np.roll(corners, 2, axis=0), crop[::-1, ::-1]
+        if len(reading.digits) < self.settings.reading.min_digits:
+            return dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=crop)
+        unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+        to_photo = geometry.perspective_matrix(unit, corners)
+        digits = tuple(
+            RecognizedDigit(
+                digit.label,
+                digit.score,
+                geometry.transform_points(digit.box[[[0, 1], [2, 1], [2, 3], [0, 3]]], to_photo),
+            )
+            for digit in reading.digits
+        )
+        probability = confidence(confidence_features(reading, window.score), self.models.confidence)
+        return Recognition(
+            success=True,
+            text=reading.text,
+            integer=reading.integer,
+            fraction=reading.fraction,
+            confidence=probability,
+            counter_class=window.label,
+            counter_score=window.score,
+            corners=window.corners,
+            digits=digits,
+            alternatives=alternative_texts(reading, probability),
+            window=crop,
+        )
+
+
+def _shift(before: Window, after: Window) -> float:
+    """Returns the mean distance between two windows' corners, in heights of the latter."""
+    height = max(geometry.side_lengths(after.corners)[1], 1e-6)
+    return float(np.linalg.norm(before.corners - after.corners, axis=1).mean()) / height
+
+
+def _without_reading(window: Window | None) -> Recognition:
+    if window is None:
+        return Recognition(success=False, reason=NO_METER)
+    return Recognition(
+        success=False,
+        reason=ILLEGIBLE,
+        counter_class=window.label,
+        counter_score=window.score,
+        corners=window.corners,
+    )

@@ -1,0 +1,167 @@
+"""From the boxes that stage 2 found in a window to the reading."""
+
+import dataclasses
+
+import numpy as np
+
+from .classes import DIGIT_CLASSES, FRACTION_CLASS, POINT_CLASS, STAGE2_CLASSES
+from .settings import ReadingSettings
+
+_FRACTION = STAGE2_CLASSES.index(FRACTION_CLASS)
+_POINT = STAGE2_CLASSES.index(POINT_CLASS)
+_WHEELS = [index for index in range(len(STAGE2_CLASSES)) if index not in (_FRACTION, _POINT)]
+_DIGITS = len(DIGIT_CLASSES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Digit:
+    """One wheel of the reading.
+
+    Attributes:
+        label: `0` to `9`.
+        score: of that label, 0 to 1.
+        box: (4,) xyxy in shares of the window's width and height.
+        alternatives: the other digits with their scores, the best first.
+    """
+
+    label: str
+    score: float
+    box: np.ndarray
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What stands in a window.
+
+    Attributes:
+        text: digits left to right, `,` before the fraction: `00595,825`; empty where there are none.
+        integer: the digits before the comma.
+        fraction: those after it, often none.
+        digits: left to right.
+        score: mean of the digits' scores, 0 without digits.
+    """
+
+    text: str
+    integer: str
+    fraction: str
+    digits: tuple[Digit, ...]
+    score: float
+
+
+def join_text(integer: str, fraction: str) -> str:
+    """Returns the reading's text: a comma stands only before a fraction."""
+    return f"{integer},{fraction}" if fraction else integer
+
+
+def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: ReadingSettings | None = None) -> Reading:
+    """Returns the reading that the boxes of one window make.
+
+    Args:
+        boxes: (k, 4) xyxy in shares of the window's width and height.
+        class_scores: (k, 15), the score of each of STAGE2_CLASSES, 0 to 1; all 0 in unused entries.
+        settings: thresholds.
+    """
+    settings = settings or ReadingSettings()
+    boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
+    chosen = _wheels(boxes, class_scores, settings)
+    digits = tuple(_digit(boxes[index], class_scores[index]) for index in chosen)
+    split = _fraction_start(boxes, class_scores, chosen, settings)
+    text = "".join(digit.label for digit in digits)
+    score = float(np.mean([digit.score for digit in digits])) if digits else 0.0
+    return Reading(join_text(text[:split], text[split:]), text[:split], text[split:], digits, score)
+
+
+def _digit(box: np.ndarray, scores: np.ndarray) -> Digit:
+    order = np.argsort(-scores[:_DIGITS], kind="stable")
+    ranked = [(DIGIT_CLASSES[index], float(scores[index])) for index in order]
+    return Digit(*ranked[0], box.astype(np.float32), tuple(ranked[1:]))
+
+
+def _wheels(boxes: np.ndarray, class_scores: np.ndarray, settings: ReadingSettings) -> list[int]:
+    """Returns the indices of the wheels, left to right."""
+    wheel_scores = class_scores[:, _WHEELS].max(axis=1, initial=0)
+    other_scores = class_scores[:, [_FRACTION, _POINT]].max(axis=1, initial=0)
+    is_wheel = (wheel_scores >= settings.gap_score) & (wheel_scores >= other_scores)
+    # the best first, so that a double is dropped against the better one
+    candidates = [index for index in np.argsort(-wheel_scores, kind="stable") if is_wheel[index]]
+    chosen: list[int] = []
+    for index in candidates:
+        if wheel_scores[index] >= settings.wheel_score and not _shares_column(boxes, index, chosen, settings):
+            chosen.append(index)
+    chosen = _on_the_row(boxes, chosen, chosen, settings)
+    weak = [index for index in candidates if index not in chosen]
+    chosen += _fill_gaps(boxes, chosen, weak, settings)
+    return sorted(chosen, key=lambda index: boxes[index, 0] + boxes[index, 2])
+
+
+def _shares_column(boxes: np.ndarray, index: int, chosen: list[int], settings: ReadingSettings) -> bool:
+    left, right = boxes[index, 0], boxes[index, 2]
+    for other in chosen:
+        overlap = min(right, boxes[other, 2]) - max(left, boxes[other, 0])
+        narrower = min(right - left, boxes[other, 2] - boxes[other, 0])
+        if overlap > settings.column_overlap * narrower:
+            return True
+    return False
+
+
+def _on_the_row(boxes: np.ndarray, tested: list[int], row: list[int], settings: ReadingSettings) -> list[int]:
+    """Returns those of the tested wheels that stand on the line through the row's and are as high as they are."""
+    if len(row) < 3:
+        return tested
+    x_centres, y_centres = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    heights = boxes[:, 3] - boxes[:, 1]
+    height = np.median(heights[row])
+    # the median of the slopes between all pairs: outliers, up to a quarter of the wheels, cannot bend it
+    first, second = np.triu_indices(len(row), 1)
+    runs = x_centres[row][second] - x_centres[row][first]
+    slopes = (y_centres[row][second] - y_centres[row][first])[runs != 0] / runs[runs != 0]
+    slope = np.median(slopes) if len(slopes) else 0.0
+    level = np.median(y_centres[row] - slope * x_centres[row])
+    low, high = settings.height_range
+    return [
+        index
+        for index in tested
+        if abs(y_centres[index] - slope * x_centres[index] - level) <= settings.row_distance * height
+        and low * height <= heights[index] <= high * height
+    ]
+
+
+def _fill_gaps(boxes: np.ndarray, chosen: list[int], weak: list[int], settings: ReadingSettings) -> list[int]:
+    """Returns the weak wheels, the best of each place, that stand where one is missing between two others."""
+    if len(chosen) < 3:
+        return []
+    centres = np.sort((boxes[chosen, 0] + boxes[chosen, 2]) / 2)
+    pitch = np.median(np.diff(centres))
+    found: list[int] = []
+    for left, right in zip(centres[:-1], centres[1:], strict=True):
+        if right - left < settings.gap_pitch * pitch:
+            continue
+        missing = max(1, round((right - left) / pitch) - 1)
+        for place in np.linspace(left, right, missing + 2)[1:-1]:
+            near = [
+                index
+                for index in _on_the_row(boxes, weak, chosen, settings)
+                if abs((boxes[index, 0] + boxes[index, 2]) / 2 - place) <= settings.gap_tolerance * pitch
+                and not _shares_column(boxes, index, chosen + found, settings)
+            ]
+            found += near[:1]
+    return found
+
+
+def _fraction_start(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], settings: ReadingSettings) -> int:
+    """Returns how many digits stand before the comma; all of them where no sign of a fraction is found.
+
+    The fraction runs from the left edge of its region to the last digit, as no counter has whole units to the right
+    of a fraction. A region or a point with no digit before it says nothing.
+    """
+    centres = [(boxes[index, 0] + boxes[index, 2]) / 2 for index in chosen]
+    for label, least in ((_FRACTION, settings.fraction_score), (_POINT, settings.point_score)):
+        if not len(boxes) or class_scores[:, label].max() < least:
+            continue
+        box = boxes[np.argmax(class_scores[:, label])]
+        edge = box[0] if label == _FRACTION else (box[0] + box[2]) / 2
+        before = sum(centre < edge for centre in centres)
+        if 0 < before < len(centres):
+            return before
+    return len(chosen)

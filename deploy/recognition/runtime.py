@@ -1,0 +1,130 @@
+"""The exported models: checked against their manifest, and called with NumPy arrays."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .classes import STAGE1_CLASSES, STAGE2_CLASSES
+from .confidence import FEATURES, ConfidenceModel
+from .errors import UserError
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_VERSION = 1
+
+_HINT = "run `python deploy/prepare_model.py`"
+
+
+@dataclasses.dataclass(frozen=True)
+class Models:
+    """Both stages and what recognition must know of them.
+
+    Attributes:
+        stage1: from uint8 RGB (n, size, size, 3) to `corners` (n, k, 4, 2) float32 x, y in pixels of the input,
+            from the reading's top-left clockwise, `scores` (n, k) descending, 0 where unused, `classes` (n, k)
+            and `boxes` (n, k, 4) xyxy in pixels.
+        stage2: from uint8 RGB (n, height, width, 3) to `boxes` (n, k, 4) xyxy in shares 0..1 of the window,
+            `class_scores` (n, k, 15), `scores` (n, k) descending, 0 where unused, and `classes` (n, k).
+        stage1_size: side of stage 1's input in pixels.
+        stage2_size: (width, height) of stage 2's input.
+        confidence: coefficients calibrated for these models.
+    """
+
+    stage1: Callable[[np.ndarray], dict[str, np.ndarray]]
+    stage2: Callable[[np.ndarray], dict[str, np.ndarray]]
+    stage1_size: int
+    stage2_size: tuple[int, int]
+    confidence: ConfidenceModel = ConfidenceModel()
+
+
+class Model:
+    """One exported model in memory."""
+
+    def __init__(self, folder: Path):
+        # set before TensorFlow is imported: its notes on the processor are not for the user
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow as tf
+
+        self._constant = tf.constant
+        # the signature does not keep the model alive
+        self._model = tf.saved_model.load(str(folder))
+        self._signature = self._model.signatures["serving_default"]
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the outputs by name for a batch of uint8 RGB images (n, height, width, 3)."""
+        return {name: value.numpy() for name, value in self._signature(images=self._constant(images)).items()}
+
+
+def load_models(folder: str | Path) -> Models:
+    """Returns the models of a folder that `prepare_model.py` wrote.
+
+    The folder holds `stage1/` and `stage2/`, SavedModels whose signature `serving_default` takes `images`, and
+    `manifest.json`:
+
+        {"format_version": 1,
+         "stage1": {"classes": [...], "input_size": [height, width]},
+         "stage2": {"classes": [...], "input_size": [height, width]},
+         "files": {"stage1/saved_model.pb": "<SHA-256>", ...},
+         "confidence": {"intercept": number, "weights": {feature: number}}}
+
+    `confidence` may be missing.
+
+    Raises:
+        UserError: the folder is missing, of another version, or a file in it is missing or changed.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name, digest in manifest["files"].items():
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            raise UserError(f"{folder / name}: cannot be read: {error.strerror}; {_HINT}") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise UserError(f"{folder / name}: differs from what {MANIFEST_NAME} says; {_HINT} again")
+    (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in ("stage1", "stage2"))
+    return Models(
+        Model(folder / "stage1"), Model(folder / "stage2"), stage1_height, (width, height), _confidence(manifest)
+    )
+
+
+def read_manifest(folder: Path) -> dict:
+    """Returns the checked manifest of a folder of models.
+
+    Raises:
+        UserError: it is missing, no JSON, of another version, or made for other classes.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no exported models there: {_HINT}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON: {error}; {_HINT} again") from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if version != MANIFEST_VERSION:
+        raise UserError(f"{path}: format version {version}, expected {MANIFEST_VERSION}: {_HINT} again")
+    try:
+        for stage, classes in (("stage1", STAGE1_CLASSES), ("stage2", STAGE2_CLASSES)):
+            found = manifest[stage]["classes"]
+            if tuple(found) != classes:
+                raise UserError(f"{path}: {stage} is for the classes {found}, expected {list(classes)}: {_HINT} again")
+            height, width = manifest[stage]["input_size"]
+            if min(int(height), int(width)) < 1 or (stage == "stage1" and height != width):
+                raise ValueError(f"{stage} cannot have the input size {height} x {width}")
+        dict(manifest["files"])
+        _confidence(manifest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: incomplete ({error!r}): {_HINT} again") from error
+    return manifest
+
+
+def _confidence(manifest: dict) -> ConfidenceModel:
+    given = manifest.get("confidence")
+    if given is None:
+        return ConfidenceModel()
+    weights = tuple(float(given["weights"][name]) for name in FEATURES)
+    return ConfidenceModel(float(given["intercept"]), weights)

@@ -1,0 +1,64 @@
+"""Defaults of recognition, in one place."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowSettings:
+    """How a window is looked for.
+
+    Attributes:
+        min_score: a first look's best detection below it is no meter.
+        zoom_share: the share of the zoomed view's width (or height, if larger) that the found window takes.
+        second_min_score: a second look's detection below it counts as nothing found.
+        missed_factor: the score of a window that only the first look found is multiplied by it.
+        third_look_shift: a third look follows when the second moved the corners, on average, by more than this
+            share of the window's height.
+        min_area_share: a quadrilateral that fills less than this share of its box cannot be trusted.
+        flip_below: a reading of which the digits' mean score is below it is also tried upside down.
+    """
+
+    min_score: float = 0.3
+    zoom_share: float = 0.55
+    second_min_score: float = 0.2
+    missed_factor: float = 0.5
+    third_look_shift: float = 0.2
+    min_area_share: float = 0.15
+    flip_below: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadingSettings:
+    """How the boxes in a window become a text.
+
+    Attributes:
+        wheel_score: a wheel's least score.
+        gap_score: a wheel's least score where one is missing between two others.
+        fraction_score: least score of the fraction's region.
+        point_score: least score of a decimal point.
+        column_overlap: boxes that share more than this of the narrower one's width are one wheel.
+        row_distance: a wheel's centre may lie this far off the row, in median wheel heights.
+        height_range: a wheel's least and largest height, in median wheel heights.
+        gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
+        gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
+        min_digits: a window with fewer digits is unreadable.
+    """
+
+    wheel_score: float = 0.3
+    gap_score: float = 0.1
+    fraction_score: float = 0.35
+    point_score: float = 0.3
+    column_overlap: float = 0.5
+    row_distance: float = 0.45
+    height_range: tuple[float, float] = (0.55, 1.7)
+    gap_pitch: float = 1.6
+    gap_tolerance: float = 0.35
+    min_digits: int = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that recognition can be told."""
+
+    window: WindowSettings = WindowSettings()
+    reading: ReadingSettings = ReadingSettings()

@@ -1,0 +1,70 @@
+"""Reads meters on photos: a table of readings, JSON, CSV, annotated pictures.
+
+    python recognize.py photo.jpg photos/ --annotate output/annotated
+
+Exit status: 0 when every photo gave a reading; 1 when any did not (no meter, illegible, or a file that is no photo);
+2 when the command itself is wrong or the models are missing.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploy.recognition.errors import UserError
+from retinanet import cli
+
+ROOT = Path(__file__).parent
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Returns the checked arguments."""
+    parser = argparse.ArgumentParser(
+        description="Read meters on photos.", epilog="Exit status 1 when any photo gave no reading."
+    )
+    parser.add_argument("photos", nargs="+", type=cli.existing_path, metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a photo, instead of the table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
+    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write photos with window, digits and text drawn")
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "deploy" / "models", metavar="DIR", help="default: deploy/models"
+    )
+    args = parser.parse_args(argv)
+    if args.csv and not args.csv.absolute().parent.is_dir():
+        raise UserError(f"--csv {args.csv}: there is no folder {args.csv.absolute().parent}: make it first")
+    if args.annotate and args.annotate.exists() and not args.annotate.is_dir():
+        raise UserError(f"--annotate {args.annotate}: expected a folder, found a file")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Reads the photos, prints and writes what was asked for, and returns the exit status."""
+    args = parse_args(argv)
+    from tqdm import tqdm
+
+    from deploy.recognition import drawing, photo_files, reports
+    from deploy.recognition.pipeline import MeterReader
+    from deploy.recognition.runtime import load_models
+
+    files = photo_files.find_photos(args.photos)
+    reader = MeterReader(load_models(args.models))
+    results = []
+    with_bar = any(path.is_dir() for path in args.photos)
+    for file in tqdm(files, unit="photo", desc="reading", disable=not with_bar):
+        try:
+            photo = photo_files.read_photo(file.path)
+        except UserError as error:
+            tqdm.write(str(error), file=sys.stderr)
+            results.append(reports.Result(file.path, error=str(error)))
+            continue
+        recognition = reader.read(photo)
+        results.append(reports.Result(file.path, recognition))
+        if args.annotate:
+            photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
+    print(reports.as_json(results) if args.json else reports.as_table(results))
+    if args.csv:
+        reports.write_csv(args.csv, results)
+    return 0 if all(result.success for result in results) else 1
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,147 @@
+"""Batches for training and validation, from the TensorFlow Datasets of both stages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retinanet.config import ModelConfig
+from retinanet.datasets import augmentation
+from retinanet.datasets.loading import load_split
+
+# Labels of one batch are padded to this many windows (stage 1) or boxes (stage 2); what is beyond is left out.
+MAX_OBJECTS = {1: 4, 2: 24}
+SHUFFLE_BUFFER = 20_000
+
+
+def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
+    """Returns (tf.data.Dataset of augmented (images, labels) batches, examples in it); the last short batch is left out.
+
+    Images are float32 (batch, height, width, 3), 0..255; labels as the stage's model takes them.
+
+    Raises:
+        UserError: a path holds no dataset of this stage, or the training split is empty.
+    """
+    import tensorflow as tf
+
+    raw, count = load_split(paths, config.stage, "train", decode_images=False)
+    numbers = tf.data.Dataset.counter()
+    shuffled = raw.shuffle(min(count, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
+    examples = tf.data.Dataset.zip(shuffled, numbers)
+    return _batches(examples, config, batch_size, _augmented[config.stage], seed, drop_remainder=True), count
+
+
+def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, split: str, limit: int):
+    """Returns (tf.data.Dataset of unchanged (images, labels) batches, examples in it) of at most `limit` examples.
+
+    Stage 1 sees each photo whole, turned by 0, 90, 180 or 270 degrees in turn.
+
+    Raises:
+        UserError: a path holds no dataset of this stage, or the split is empty.
+    """
+    import tensorflow as tf
+
+    raw, count = load_split(paths, config.stage, split, decode_images=False)
+    every = max(1, -(-count // limit))
+    numbered = tf.data.Dataset.zip(raw, tf.data.Dataset.counter())
+    chosen = numbered.filter(lambda _, number: number % every == 0)
+    batches = _batches(chosen, config, batch_size, _plain[config.stage], 0, drop_remainder=False)
+    return batches, -(-count // every)
+
+
+def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, drop_remainder: bool):
+    import tensorflow as tf
+
+    label_shape = (MAX_OBJECTS[config.stage], *((4, 2) if config.stage == 1 else (4,)))
+    label_name = "corners" if config.stage == 1 else "boxes"
+
+    def make(image, boxes, labels, number):
+        return make_example(np.random.default_rng([seed, int(number)]), image, boxes, labels, config)
+
+    def load(example, number):
+        image = tf.io.decode_image(example["image"], channels=3, expand_animations=False)
+        objects = example["objects"]
+        picture, shapes, classes = tf.numpy_function(
+            make, [image, objects["bbox"], objects["label"], number], (tf.uint8, tf.float32, tf.float32)
+        )
+        picture = tf.cast(tf.ensure_shape(picture, (config.input_height, config.input_width, 3)), tf.float32)
+        classes = tf.ensure_shape(classes, (MAX_OBJECTS[config.stage],))
+        return picture, {label_name: tf.ensure_shape(shapes, label_shape), "classes": classes}
+
+    mapped = examples.map(load, num_parallel_calls=2)
+    return mapped.batch(batch_size, drop_remainder=drop_remainder).prefetch(2)
+
+
+def _augmented_stage1(random, image, boxes, labels, config):
+    corners = _corners(boxes, image)
+    view, corners = augmentation.look_at_photo(random, image, corners, config.input_width)
+    view = augmentation.degrade(random, augmentation.change_light(random, view))
+    return view, *_pad_windows(corners, labels, config)
+
+
+def _plain_stage1(random, image, boxes, labels, config):
+    import cv2
+
+    corners = _corners(boxes, image)
+    size = config.input_width
+    view = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    corners = corners * [size / image.shape[1], size / image.shape[0]]
+    turns = int(random.integers(4))
+    view = np.ascontiguousarray(np.rot90(view, -turns))
+    for _ in range(turns):  # a quarter clockwise: (x, y) -> (size - y, x)
+        corners = np.stack([size - corners[..., 1], corners[..., 0]], axis=-1)
+    return view, *_pad_windows(corners, labels, config)
+
+
+def _augmented_stage2(random, image, boxes, labels, config):
+    size = (config.input_width, config.input_height)
+    view, boxes = augmentation.jitter_window(random, image, _boxes_xyxy(boxes, image), size)
+    view = augmentation.change_light(random, augmentation.change_colors(random, view))
+    return augmentation.degrade(random, view), *_pad_boxes(boxes, labels)
+
+
+def _plain_stage2(random, image, boxes, labels, config):
+    import cv2
+
+    size = (config.input_width, config.input_height)
+    scaled = _boxes_xyxy(boxes, image) * np.tile(np.array(size) / image.shape[1::-1], 2)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), *_pad_boxes(scaled, labels)
+
+
+_augmented = {1: _augmented_stage1, 2: _augmented_stage2}
+_plain = {1: _plain_stage1, 2: _plain_stage2}
+
+
+def _corners(boxes, image):
+    """Returns corners (n, 4, 2), x, y in pixels, from the dataset's 12 numbers a window."""
+    corners = boxes.reshape(-1, 12)[:, 4:].reshape(-1, 4, 2)[..., ::-1]
+    return corners * [image.shape[1], image.shape[0]]
+
+
+def _boxes_xyxy(boxes, image):
+    """Returns boxes (n, 4), xyxy in pixels, from the dataset's relative yxyx."""
+    return boxes.reshape(-1, 4)[:, [1, 0, 3, 2]] * np.tile([image.shape[1], image.shape[0]], 2)
+
+
+def _pad_windows(corners, labels, config):
+    """Returns corners (MAX_OBJECTS, 4, 2) and classes; windows whose middle lies outside the view are dropped."""
+    padded = np.zeros((MAX_OBJECTS[1], 4, 2), np.float32)
+    classes = np.full(MAX_OBJECTS[1], -1, np.float32)
+    size = np.array([config.input_width, config.input_height])
+    count = 0
+    for window, label in zip(corners, labels, strict=True):
+        middle = window.mean(axis=0)
+        if np.all(middle > 0) and np.all(middle < size) and count < len(padded):
+            padded[count], classes[count] = window, label
+            count += 1
+    return padded, classes
+
+
+def _pad_boxes(boxes, labels):
+    """Returns boxes (MAX_OBJECTS, 4) and classes; padding lies outside the window, where no anchor overlaps it."""
+    padded = np.tile(np.array([-2, -2, -1, -1], np.float32), (MAX_OBJECTS[2], 1))
+    classes = np.full(MAX_OBJECTS[2], -1, np.float32)
+    large = (boxes[:, 2] - boxes[:, 0] > 2) & (boxes[:, 3] - boxes[:, 1] > 2)
+    boxes, labels = boxes[large][: len(padded)], labels[large][: len(padded)]
+    padded[: len(boxes)], classes[: len(labels)] = boxes, labels
+    return padded, classes

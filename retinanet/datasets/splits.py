@@ -1,0 +1,57 @@
+"""Which split a labelled photo belongs to: as the source's `splits.csv` says, or by its name, for ever the same."""
+
+import csv
+import hashlib
+from pathlib import Path
+
+from deploy.recognition.errors import UserError
+
+SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+
+
+def split_by_hash(name: str) -> str:
+    """Returns the split of a file or group without a given one: 80 % train, 10 % validation, 10 % test."""
+    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
+    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Returns the lines of a CSV file, each with a value in all the columns.
+
+    Raises:
+        UserError: it is no CSV file, or a column or a value is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            rows, header = list(reader), reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {error}") from error
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise UserError(f"{path}: has no column {missing[0]}; expected {', '.join(columns)} in its first line")
+    for number, row in enumerate(rows, start=2):
+        empty = [column for column in columns if not row[column]]
+        if empty:
+            raise UserError(f"{path}: line {number} has no {empty[0]}; expected a value for {', '.join(columns)}")
+    return rows
+
+
+def read_splits(path: Path, photos: list[Path]) -> dict[str, dict[str, str]]:
+    """Returns the lines of a splits.csv by image name, `val` spelled out; empty if there is no such file.
+
+    Raises:
+        UserError: the columns image and split are not there, a split is none of train, val and test, or one of the
+            photos has no line.
+    """
+    if not path.exists():
+        return {}
+    rows = {row["image"]: row for row in read_table(path, ("image", "split"))}
+    for row in rows.values():
+        if row["split"] not in SPLITS:
+            raise UserError(f"{path}: {row['image']} has the split {row['split']!r}; expected train, val or test")
+        row["split"] = SPLITS[row["split"]]
+    for photo in photos:
+        if photo.name not in rows:
+            raise UserError(f"{path}: has no line for {photo.name}; add one or remove the photo")
+    return rows

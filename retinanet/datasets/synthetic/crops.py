@@ -1,0 +1,99 @@
+"""Drawn windows as stage 2 sees them: cut out by corners that are a little wrong, through all that photos suffer."""
+
+import functools
+
+import cv2
+import numpy as np
+
+from deploy.recognition.geometry import (
+    WINDOW_MARGIN,
+    bounding_box,
+    expand_corners,
+    perspective_matrix,
+    rectangle_corners,
+    side_lengths,
+    transform_points,
+)
+from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
+from retinanet.datasets.synthetic import degradation
+from retinanet.datasets.synthetic.windows import draw_window
+
+# Stage 1 finds corners with errors of about this standard deviation, in shares of the window's width and height.
+CORNER_ERROR = (0.02, 0.06)
+
+
+def split_of(index: int) -> str:
+    """Returns the split of the index-th drawn record: of every 20 one is validation and one is test."""
+    return {18: "validation", 19: "test"}.get(index % 20, "train")
+
+
+def jitter_corners(random: np.random.Generator, corners: np.ndarray) -> np.ndarray:
+    """Returns corners (4, 2) as stage 1 might find them: off together and each for itself."""
+    along, across = np.array(CORNER_ERROR) * (2.0 if random.random() < 0.08 else 1.0)
+    errors = random.normal(0, 0.7, (4, 2)) + random.normal(0, 0.7, 2)
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    moved = unit + np.clip(errors, -2.2, 2.2) * [along, across]
+    return transform_points(moved, perspective_matrix(unit, corners))
+
+
+def degrade_crop(
+    random: np.random.Generator, image: np.ndarray, corners: np.ndarray, boxes: tuple[LabelledBox, ...]
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Returns a clean upright window as a photo would hold it, cut out: picture, boxes_xyxy and labels of WindowCrop.
+
+    Args:
+        random: the only source of chance.
+        image: uint8 RGB with a margin round the window.
+        corners: (4, 2) of the window in the image.
+        boxes: what stands in it.
+    """
+    along, across = side_lengths(corners)
+    # Photos with everything wrong are rare, and nobody could read them.
+    severity = random.uniform(0.15, 1.0)
+    image = image.astype(np.float32)
+    if random.random() < 0.4:
+        image = degradation.soil_glass(random, image, across, random.uniform(0.1, 0.8) * severity)
+    if random.random() < 0.25:
+        image = degradation.add_shadow(random, image)
+    image = degradation.light(random, image, 1.0 - 0.65 * severity)
+    if random.random() < 0.2:
+        image = degradation.add_reflection(random, image)
+    if random.random() < 0.25:
+        image = degradation.add_glare(random, image, across, random.uniform(0.2, 1.0) * severity)
+
+    found = expand_corners(jitter_corners(random, corners), *WINDOW_MARGIN)
+    # A digit narrower than about 8 pixels is beyond reading.
+    narrowest = max(60.0, 8.5 * len(boxes))
+    wide = float(np.exp(random.uniform(np.log(narrowest), np.log(max(330.0, narrowest * 1.5)))))
+    high = max(13.0, wide * across / along * random.uniform(0.85, 1.25))
+    size = round(wide), round(high)
+    shrink = max(along / wide, across / high)
+    if shrink > 1.3:
+        image = cv2.GaussianBlur(image, (0, 0), 0.35 * shrink)
+    matrix = perspective_matrix(found, rectangle_corners(*size))
+    image = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    if random.random() < 0.6:
+        digit_width = wide / max(4, len(boxes))
+        image = degradation.blur(random, image, severity * random.uniform(0.0, 0.09) * min(digit_width, high))
+    noise = random.gamma(1.2, 3.0) * severity if random.random() < 0.75 else 0.0
+    pixels = degradation.sense(random, image, noise)
+    if random.random() < 0.85:
+        pixels = degradation.compress(pixels, int(random.integers(90 - round(60 * severity), 97)))
+    placed = [bounding_box(transform_points(box.corners, matrix)) for box in boxes]
+    boxes_xyxy = np.array(placed, np.float32).reshape(-1, 4) / np.array([*size, *size], np.float32)
+    return pixels, np.clip(boxes_xyxy, 0, 1), tuple(box.label for box in boxes)
+
+
+def window_crop(seed: int, index: int) -> WindowCrop:
+    """Returns the index-th crop of a seed."""
+    random = np.random.default_rng([seed, index, 1])
+    drawn = draw_window(random)
+    pixels, boxes_xyxy, labels = degrade_crop(random, drawn.image, drawn.corners, drawn.boxes)
+    name = f"drawn_window_{seed}_{index:06d}"
+    return WindowCrop(f"{name}.png", functools.partial(np.copy, pixels), split_of(index), name, boxes_xyxy, labels)
+
+
+def window_crops(count: int, seed: int) -> list[Pending]:
+    """Returns `count` crops of drawn windows, still to be made; 90 % train, 5 % validation, 5 % test."""
+    return [Pending(split_of(index), functools.partial(window_crop, seed, index)) for index in range(count)]

@@ -1,0 +1,100 @@
+"""Electronic displays: seven-segment LCDs with ghost segments, LEDs and dot matrices."""
+
+import cv2
+import numpy as np
+
+from retinanet.datasets.records import LabelledBox
+from retinanet.datasets.synthetic import fonts
+from retinanet.datasets.synthetic.paint import blend, colour_near, line_frame
+
+# Ground and ink of the glass, with the share of displays that look so.
+LOOKS = (
+    ((150, 165, 135), (30, 36, 34), 0.42),
+    ((178, 184, 180), (28, 30, 36), 0.28),
+    ((120, 150, 60), (20, 34, 16), 0.08),
+    ((60, 100, 190), (225, 238, 250), 0.05),
+    ((18, 14, 14), (255, 60, 40), 0.08),
+    ((14, 18, 16), (70, 250, 120), 0.04),
+    ((225, 150, 50), (40, 26, 10), 0.05),
+)
+
+
+def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[LabelledBox, ...], str, np.ndarray]:
+    """Returns a random display: image, corners, boxes, reading and plate colour as in DrawnWindow."""
+    height = round(random.uniform(56, 104))
+    ground, ink = _random_look(random)
+    ghosts = None
+    kind = random.random()
+    if kind < 0.8:
+        face, ghosts = fonts.segment_digits(random)
+    elif kind < 0.93:
+        face = fonts.dot_digits(random)
+    else:
+        face = fonts.font_digits(str(random.choice(fonts.font_names())))
+    digit_height = round(height * random.uniform(0.5, 0.8))
+    digit_width = round(digit_height * face.shape[2] / face.shape[1] * random.uniform(0.85, 1.15))
+    pitch = digit_width * random.uniform(1.15, 1.45)
+    places = int(random.integers(5, 9))
+    decimals = int(random.choice([0, 1, 2, 3, 4], p=[0.25, 0.15, 0.2, 0.35, 0.05]))
+    lit = places if random.random() < 0.5 else int(random.integers(decimals + 1, places + 1))
+    digits = random.integers(0, 10, lit)
+    if lit == places and random.random() < 0.5:
+        digits[: int(random.integers(1, places - decimals + 1))] = 0
+
+    left_gap, right_gap = (round(height * random.uniform(0.1, 0.5)) for _ in range(2))
+    width = round(left_gap + pitch * places + right_gap)
+    margin_x, margin_y = round(height * random.uniform(0.5, 0.8)), round(height * random.uniform(0.45, 0.7))
+    plate = colour_near(random, str(random.choice(["white", "grey", "black", "silver", "cream"])), 0.9)
+    canvas = np.empty((height + 2 * margin_y, width + 2 * margin_x, 3), np.float32)
+    canvas[:] = plate
+    rim = round(height * random.uniform(0.0, 0.2))
+    line_frame(
+        canvas,
+        (margin_x - rim, margin_y - rim, margin_x + width + rim, margin_y + height + rim),
+        colour_near(random, str(random.choice(["black", "grey"])), 1.0),
+        round(height * random.uniform(0, 0.2)),
+    )
+    canvas[margin_y : margin_y + height, margin_x : margin_x + width] = ground
+    top = margin_y + round((height - digit_height) * random.uniform(0.3, 0.7))
+    ghost_share = random.uniform(0.02, 0.16) if random.random() < 0.6 else 0.0
+    boxes = []
+    for place in range(places):
+        left = round(margin_x + left_gap + pitch * place + (pitch - digit_width) / 2)
+        part = canvas[top : top + digit_height, left : left + digit_width]
+        if ghosts is not None and ghost_share:
+            part[:] = blend(part, ink, _fit(ghosts, (digit_width, digit_height)) * ghost_share)
+        index = place - (places - lit)
+        if index < 0:
+            continue
+        part[:] = blend(part, ink, _fit(face[digits[index]], (digit_width, digit_height)))
+        pad = (pitch - digit_width) * 0.25
+        box = (left - pad, margin_y + 0.025 * height, left + digit_width + pad, margin_y + 0.975 * height)
+        boxes.append(_box(*box, str(digits[index])))
+    if decimals:
+        middle = margin_x + left_gap + pitch * (places - decimals)
+        radius = max(1.5, digit_height * random.uniform(0.04, 0.07))
+        y = top + digit_height - radius
+        centre = (round(middle * 16), round(y * 16))
+        cv2.circle(canvas, centre, round(radius * 16), ink.tolist(), -1, cv2.LINE_AA, shift=4)
+        pad = radius * 1.6
+        boxes.append(_box(middle - pad, y - pad, middle + pad, min(y + pad, margin_y + height - 1), "point"))
+    text = "".join(map(str, digits))
+    reading = f"{text[:-decimals]},{text[-decimals:]}" if decimals else text
+    x0, y0, x1, y1 = margin_x, margin_y, margin_x + width, margin_y + height
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    return np.clip(canvas, 0, 255).astype(np.uint8), corners, tuple(boxes), reading, plate
+
+
+def _random_look(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    look = LOOKS[int(random.choice(len(LOOKS), p=[share for *_, share in LOOKS]))]
+    ground, ink = (np.clip(np.array(colour) + random.normal(0, 12, 3), 0, 255) for colour in look[:2])
+    fade = random.uniform(0, 0.45)
+    return ground.astype(np.float32), (ink + (ground - ink) * fade).astype(np.float32)
+
+
+def _fit(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _box(left: float, top: float, right: float, bottom: float, label: str) -> LabelledBox:
+    return LabelledBox(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), label)

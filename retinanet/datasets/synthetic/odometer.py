@@ -1,0 +1,36 @@
+"""How the wheels of a mechanical counter stand.
+
+A phase is a wheel's turn in digits: 3.6 is six tenths of the way from 3 to 4. The last wheel turns evenly; every other
+one stands still except while the wheel to its right goes from 9 to 0, when both turn together.
+"""
+
+import numpy as np
+
+# A wheel that has all but arrived at the next digit would be read as that one: such phases are not drawn.
+LAST_PHASE = 0.86
+
+
+def digits_of(phases: tuple[float, ...]) -> list[int]:
+    """Returns the digit that each wheel counts as: the lower of the two it stands between, 9 between 9 and 0."""
+    return [int(np.floor(phase)) % 10 for phase in phases]
+
+
+def carried_phases(digits: list[int], turn: float) -> tuple[float, ...]:
+    """Returns the phases of wheels at these digits while the last one is `turn`, 0 to 1, beyond its own."""
+    phases = []
+    for digit in reversed(digits):
+        phases.append(digit + turn)
+        if digit != 9:
+            turn = 0.0
+    return tuple(reversed(phases))
+
+
+def random_phases(random: np.random.Generator, wheels: int) -> tuple[float, ...]:
+    """Returns random phases: leading zeros are common, turns that carry are commoner than in life."""
+    digits = random.integers(0, 10, wheels)
+    if random.random() < 0.6:
+        digits[: int(random.integers(0, max(1, wheels // 2 + 1)))] = 0
+    if random.random() < 0.15:
+        digits[wheels - int(random.integers(1, min(4, wheels))) :] = 9
+    turn = random.uniform(0, LAST_PHASE) if random.random() < 0.6 else abs(random.normal(0, 0.03))
+    return carried_phases([int(digit) for digit in digits], float(turn))

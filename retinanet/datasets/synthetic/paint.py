@@ -1,0 +1,62 @@
+"""Paint: colours by name, blending, noise and rounded shapes on float32 RGB canvases, 0 to 255."""
+
+import cv2
+import numpy as np
+
+# Middle and spread of each colour; the spread scales one common and three separate normal errors.
+COLOURS = {
+    "white": ((218, 217, 210), 22),
+    "black": ((34, 34, 36), 14),
+    "red": ((196, 44, 44), 26),
+    "grey": ((160, 162, 164), 30),
+    "silver": ((186, 190, 196), 20),
+    "cream": ((222, 208, 172), 20),
+    "yellow": ((226, 190, 60), 22),
+    "blue": ((40, 72, 150), 26),
+    "green": ((60, 120, 70), 26),
+    "orange": ((222, 110, 40), 24),
+    "brown": ((110, 74, 50), 22),
+    "brass": ((170, 140, 80), 24),
+}
+
+
+def colour_near(random: np.random.Generator, name: str, light: float) -> np.ndarray:
+    """Returns (3,) float32 RGB near a colour of COLOURS, times light."""
+    middle, spread = COLOURS[name]
+    colour = np.array(middle) + random.normal(0, spread) + random.normal(0, spread / 4, 3)
+    return np.clip(colour * light, 4, 252).astype(np.float32)
+
+
+def blend(canvas: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns the canvas (height, width, 3) with colour laid over it where mask (height, width) is 1."""
+    return canvas + (colour - canvas) * mask[..., None]
+
+
+def smooth_noise(random: np.random.Generator, shape: tuple[int, int], cells: int) -> np.ndarray:
+    """Returns float32 noise of about -1 to 1, shape (height, width), with about `cells` blobs on the short side."""
+    height, width = shape
+    scale = max(1.0, min(height, width) / cells)
+    small = random.normal(0, 0.6, (max(2, round(height / scale)), max(2, round(width / scale)))).astype(np.float32)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def rounded_mask(size: tuple[int, int], radius: int) -> np.ndarray:
+    """Returns a uint8 mask (height, width), 255 inside a rectangle with rounded corners; size is (width, height)."""
+    width, height = size
+    radius = int(np.clip(radius, 0, min(width, height) // 2))
+    mask = np.zeros((height, width), np.uint8)
+    cv2.rectangle(mask, (radius, 0), (width - 1 - radius, height - 1), 255, -1)
+    cv2.rectangle(mask, (0, radius), (width - 1, height - 1 - radius), 255, -1)
+    for x in (radius, width - 1 - radius):
+        for y in (radius, height - 1 - radius):
+            cv2.circle(mask, (x, y), radius, 255, -1, cv2.LINE_AA)
+    return mask
+
+
+def line_frame(canvas: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarray, radius: int) -> None:
+    """Fills the box (left, top, right, bottom) with rounded corners; what leaves the canvas is cut off."""
+    left, top, right, bottom = box
+    mask = rounded_mask((right - left, bottom - top), radius).astype(np.float32) / 255
+    height, width = canvas.shape[:2]
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
+    canvas[y0:y1, x0:x1] = blend(canvas[y0:y1, x0:x1], colour, mask[y0 - top : y1 - top, x0 - left : x1 - left])

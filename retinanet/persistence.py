@@ -1,0 +1,82 @@
+"""Saving and loading of `.keras` files: whole states, written so that no kill can damage them."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+
+from deploy.recognition.errors import UserError
+from retinanet.config import ModelConfig
+
+
+class TrainableModel:
+    """What both stages add to a Keras model: a configuration and a training state that travel in the file.
+
+    Attributes:
+        model_config: sizes, anchors and class names.
+        training_state: JSON-ready figures of the training so far, such as the epochs done.
+    """
+
+    model_config: ModelConfig
+    training_state: dict
+
+    def own_config(self) -> dict:
+        """Returns the configuration from which `from_config` builds the model anew."""
+        return {
+            "model_config": self.model_config.to_dict(),
+            "training_state": dict(getattr(self, "training_state", {})),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None):
+        """Builds the model with fresh weights; Keras then loads those of the file."""
+        model = cls(ModelConfig.from_dict(config["model_config"]), name=config["name"])
+        model.training_state = dict(config["training_state"])
+        return model
+
+    def get_compile_config(self) -> dict:
+        """Returns the optimizer; the losses belong to the stage."""
+        return {"optimizer": keras.optimizers.serialize(self.optimizer)}
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles with the saved optimizer, whose variables Keras then loads."""
+        self.compile(optimizer=keras.optimizers.deserialize(config["optimizer"]))
+        self.optimizer.build(self.trainable_variables)
+
+
+def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = True) -> None:
+    """Writes a `.keras` file beside its place and then moves it there, so that a kill leaves the old one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial.keras")
+    model.save(partial, include_optimizer=include_optimizer)
+    with open(partial, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load_model(path: Path, stage: int) -> keras.Model:
+    """Returns the model of a `.keras` file that this project wrote.
+
+    Raises:
+        UserError: there is no such file, it is damaged, it is not ours, or it is of the other stage.
+    """
+    from retinanet import stage1, stage2  # noqa: F401  (registers the classes that the file names)
+
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the weights of stage {stage} (.keras)")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: damaged or not a .keras file; train again or take a copy that is whole")
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip() if "config.json" in archive.namelist() else "config.json"
+        if broken:
+            raise UserError(f"{path}: damaged: {broken} cannot be read; train again or take a copy that is whole")
+        description = archive.read("config.json").decode()
+    found = [number for number in (1, 2) if f"Stage{number}RetinaNet" in description]
+    if not found:
+        raise UserError(f"{path}: a Keras model, but not one of this project; expected a stage {stage} model")
+    if found != [stage]:
+        raise UserError(f"{path}: a model of stage {found[0]}; expected one of stage {stage}")
+    return keras.models.load_model(path)

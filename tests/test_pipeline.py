@@ -1,0 +1,213 @@
+import json
+
+import numpy as np
+import pytest
+
+from deploy.recognition import geometry
+from deploy.recognition.drawing import annotate
+from deploy.recognition.errors import UserError
+from deploy.recognition.pipeline import STAGES, MeterReader
+from deploy.recognition.window import best_window, letterbox, zoom
+from tests import fake_meters
+
+TEXT = "12305,678"
+CORNERS = fake_meters.turned_corners((620, 400), 300, 75, 12)
+
+
+def corner_error(found, corners):
+    return np.linalg.norm(found - corners, axis=1).max()
+
+
+def test_letterbox_of_a_wide_photo():
+    photo = np.full((100, 200, 3), 50, np.uint8)
+    view = letterbox(photo, 80)
+    assert view.picture.shape == (80, 80, 3)
+    assert view.picture[19].max() == 0 and view.picture[20:60].min() == 50 and view.picture[60].max() == 0
+    np.testing.assert_allclose(view.to_photo(np.array([[0, 20], [80, 60]])), [[0, 0], [200, 100]], atol=1e-4)
+
+
+@pytest.mark.parametrize("degrees", [0, 33, 90, 180, 270])
+@pytest.mark.parametrize(("width", "height"), [(60, 15), (900, 200), (100, 160)])
+def test_zoom_puts_the_window_upright_in_the_middle(degrees, width, height):
+    photo = np.zeros((900, 1200, 3), np.uint8)
+    corners = fake_meters.turned_corners((600, 450), width, height, degrees)
+    view = zoom(photo, corners, 320, 0.55)
+    scale = 0.55 * 320 / max(width, height)
+    half_width, half_height = width * scale / 2, height * scale / 2
+    expected = [
+        [160 - half_width, 160 - half_height],
+        [160 + half_width, 160 - half_height],
+        [160 + half_width, 160 + half_height],
+        [160 - half_width, 160 + half_height],
+    ]
+    np.testing.assert_allclose(geometry.transform_points(corners, view.matrix), expected, atol=0.01)
+    np.testing.assert_allclose(view.to_photo(expected), corners, atol=0.05)
+
+
+def test_best_window_prefers_the_middle_when_told():
+    view = letterbox(np.zeros((100, 100, 3), np.uint8), 100)
+    square = geometry.rectangle_corners(20, 10)
+    outputs = {
+        "corners": np.array([[square + (75, 5), square + (40, 45), square]]),
+        "boxes": np.array([[[75, 5, 95, 15], [40, 45, 60, 55], [0, 0, 20, 10]]]),
+        "scores": np.array([[0.9, 0.6, 0.0]]),
+        "classes": np.array([[0, 1, 0]]),
+    }
+    assert best_window(view, outputs, 0).score == 0.9
+    central = best_window(view, outputs, 0, central=True)
+    assert (central.score, central.label) == (0.6, "digital")
+    np.testing.assert_allclose(central.corners, square + (40, 45), atol=1e-4)
+    nothing = {name: np.zeros_like(value) for name, value in outputs.items()}
+    assert best_window(view, nothing, 0) is None
+
+
+@pytest.mark.parametrize("degrees", [0, 12, 90, 135, 180, 270])
+@pytest.mark.parametrize("width", [240, 700])
+def test_reading_at_any_rotation_and_size(degrees, width):
+    corners = fake_meters.turned_corners((600, 440), width, width / 4, degrees)
+    recognition = MeterReader(fake_meters.models()).read(fake_meters.meter_photo(corners))
+    assert recognition.success and recognition.reason == ""
+    assert (recognition.text, recognition.integer, recognition.fraction) == (TEXT, "12305", "678")
+    assert corner_error(recognition.corners, corners) < 0.03 * width / 4 + 1
+    assert recognition.counter_class == "analog"
+    assert recognition.alternatives[0] == (TEXT, recognition.confidence)
+
+
+def test_digits_lie_where_they_are_in_the_photo():
+    recognition = MeterReader(fake_meters.models()).read(fake_meters.meter_photo(CORNERS))
+    to_photo = geometry.perspective_matrix(fake_meters.UNIT, CORNERS)
+    for digit, left in zip(recognition.digits, fake_meters.digit_lefts(), strict=True):
+        expected = geometry.transform_points(
+            np.array([[left, 0.3], [left + 0.07, 0.3], [left + 0.07, 0.7], [left, 0.7]]), to_photo
+        )
+        assert corner_error(digit.corners, expected) < 2
+
+
+def test_large_photos_are_read_from_their_full_resolution():
+    models = fake_meters.models()
+    corners = fake_meters.turned_corners((2000, 1500), 2400, 600, 20)
+    recognition = MeterReader(models).read(fake_meters.meter_photo(corners, 4000, 3000))
+    assert recognition.text == TEXT
+    assert corner_error(recognition.corners, corners) < 12
+
+
+def test_no_meter():
+    models = fake_meters.models()
+    recognition = MeterReader(models).read(np.full((100, 300, 3), 128, np.uint8))
+    assert not recognition.success and recognition.reason == "no_meter"
+    assert recognition.corners is None and recognition.text == "" and recognition.digits == ()
+    assert models.stage2.seen == []
+
+
+def test_a_weak_first_look_is_no_meter():
+    recognition = MeterReader(fake_meters.models(score=0.29)).read(fake_meters.meter_photo(CORNERS))
+    assert recognition.reason == "no_meter"
+
+
+def test_illegible():
+    models = fake_meters.models(label=2)
+    recognition = MeterReader(models).read(fake_meters.meter_photo(CORNERS))
+    assert not recognition.success and recognition.reason == "illegible"
+    assert recognition.counter_class == "analog_illegible"
+    assert corner_error(recognition.corners, CORNERS) < 3
+    assert recognition.text == "" and models.stage2.seen == []
+
+
+def test_too_few_digits_are_unreadable(monkeypatch):
+    monkeypatch.setattr(fake_meters, "DIGITS", "12")
+    monkeypatch.setattr(fake_meters, "FRACTION", 1)
+    recognition = MeterReader(fake_meters.models()).read(fake_meters.meter_photo(CORNERS))
+    assert not recognition.success and recognition.reason == "unreadable"
+    assert recognition.text == "" and recognition.window.shape == (128, 256, 3)
+
+
+def test_the_second_look_may_turn_the_window():
+    def alter(call, corners, score):
+        return (np.roll(corners, 2, axis=0), 0.5) if call == 1 else (corners, score)
+
+    models = fake_meters.models(alter=alter)
+    recognition = MeterReader(models).read(fake_meters.meter_photo(CORNERS))
+    assert recognition.text == TEXT
+    assert corner_error(recognition.corners, CORNERS) < 3
+    assert len(models.stage1.seen) == 3  # a third look, from the second's corners
+
+
+def test_a_window_upside_down_in_both_looks_is_read_the_other_way():
+    models = fake_meters.models(alter=lambda call, corners, score: (np.roll(corners, 2, axis=0), score))
+    recognition = MeterReader(models).read(fake_meters.meter_photo(CORNERS))
+    assert recognition.text == TEXT
+    assert corner_error(recognition.corners, CORNERS) < 3
+    assert np.array_equal(recognition.window, models.stage2.seen[1][0])
+
+
+def test_without_a_second_look_the_first_counts_less():
+    def alter(call, corners, score):
+        return corners, score if call == 1 else 0.0
+
+    recognition = MeterReader(fake_meters.models(alter=alter)).read(fake_meters.meter_photo(CORNERS))
+    assert recognition.counter_score == pytest.approx(0.45)
+    assert recognition.success
+
+
+def test_crossed_corners_are_replaced_by_the_box_any_way_up():
+    def alter(call, corners, score):
+        if call == 1:
+            return corners[[0, 2, 1, 3]], score
+        # the surest when the window stands upright in the view
+        return corners, 0.9 if corners[1, 0] - corners[0, 0] > 100 else 0.5
+
+    models = fake_meters.models(alter=alter)
+    corners = fake_meters.turned_corners((600, 450), 300, 75, 90)
+    recognition = MeterReader(models).read(fake_meters.meter_photo(corners))
+    assert len(models.stage1.seen[1]) == 4
+    assert recognition.text == TEXT
+    assert recognition.counter_score == pytest.approx(0.9)
+    assert corner_error(recognition.corners, corners) < 3
+
+
+def test_batches_give_what_single_photos_give():
+    photos = [
+        fake_meters.meter_photo(CORNERS),
+        np.zeros((50, 60, 3), np.uint8),
+        fake_meters.meter_photo(fake_meters.turned_corners((300, 500), 400, 100, 200)),
+    ]
+    models = fake_meters.models()
+    reader = MeterReader(models)
+    batch = reader.read_batch(photos)
+    assert [recognition.text for recognition in batch] == [TEXT, "", TEXT]
+    assert len(models.stage1.seen) == 2 and len(models.stage2.seen) == 1
+    for photo, recognition in zip(photos, batch, strict=True):
+        single = reader.read(photo)
+        assert single.text == recognition.text and single.confidence == recognition.confidence
+        assert set(single.seconds) == {*STAGES, "total"}
+        assert single.seconds["total"] == pytest.approx(sum(single.seconds[stage] for stage in STAGES))
+    assert reader.read_batch([]) == []
+
+
+@pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
+def test_arrays_that_are_no_photo(photo):
+    with pytest.raises(UserError, match=r"expected a photo as uint8 RGB \(height, width, 3\), got"):
+        MeterReader(fake_meters.models()).read(photo)
+
+
+def test_to_dict_is_json():
+    reader = MeterReader(fake_meters.models())
+    found = json.loads(json.dumps(reader.read(fake_meters.meter_photo(CORNERS)).to_dict()))
+    assert found["text"] == TEXT and len(found["digits"]) == 8 and len(found["corners"]) == 4
+    nothing = json.loads(json.dumps(reader.read(np.zeros((50, 50, 3), np.uint8)).to_dict()))
+    assert nothing["reason"] == "no_meter" and nothing["corners"] is None
+
+
+def test_annotate_marks_window_and_first_corner():
+    photo = fake_meters.meter_photo(CORNERS)
+    recognition = MeterReader(fake_meters.models()).read(photo)
+    picture = annotate(photo, recognition)
+    assert picture.shape[1] == photo.shape[1] and picture.shape[0] > photo.shape[0]
+    first = np.round(recognition.corners[0]).astype(int)
+    np.testing.assert_array_equal(picture[first[1], first[0]], [255, 40, 40])
+    # the far corner of the photo and the photo itself stay as they are
+    np.testing.assert_array_equal(picture[:50, :50], photo[:50, :50])
+    strip = picture[photo.shape[0] :]
+    assert (strip == 255).all(axis=2).any()
+    without = annotate(photo, MeterReader(fake_meters.models(score=0.1)).read(photo))
+    np.testing.assert_array_equal(without[: photo.shape[0]], photo)

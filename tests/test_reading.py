@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from deploy.recognition.classes import STAGE2_CLASSES
+from deploy.recognition.confidence import (
+    FEATURES,
+    ConfidenceModel,
+    alternative_texts,
+    confidence,
+    confidence_features,
+)
+from deploy.recognition.reading import decode_reading, join_text
+
+
+def entry(label, score, centre, width=0.08, y=0.5, height=0.6, **others):
+    """One box and its class scores; others are scores of further classes, digits as d3=0.2."""
+    scores = np.zeros(15)
+    scores[STAGE2_CLASSES.index(label)] = score
+    for name, value in others.items():
+        scores[STAGE2_CLASSES.index(name.removeprefix("d"))] = value
+    return [centre - width / 2, y - height / 2, centre + width / 2, y + height / 2], scores
+
+
+def row(text, score=0.9):
+    """Wheels at 0.1, 0.2, ..."""
+    return [entry(digit, score, 0.1 * (place + 1)) for place, digit in enumerate(text)]
+
+
+def decode(entries):
+    boxes, scores = zip(*entries, strict=True)
+    return decode_reading(np.array(boxes), np.array(scores))
+
+
+def test_nothing_found():
+    reading = decode_reading(np.zeros((32, 4)), np.zeros((32, 15)))
+    assert (reading.text, reading.digits, reading.score) == ("", (), 0.0)
+    assert decode_reading(np.zeros((0, 4)), np.zeros((0, 15))).text == ""
+
+
+def test_digits_are_read_left_to_right():
+    entries = row("00595825")
+    reading = decode([entries[index] for index in (3, 1, 0, 7, 2, 6, 5, 4)])
+    assert reading.text == "00595825"
+    assert reading.fraction == ""
+    assert reading.score == pytest.approx(0.9)
+    np.testing.assert_allclose(reading.digits[0].box, [0.06, 0.2, 0.14, 0.8], atol=1e-6)
+
+
+def test_fraction_region_puts_the_comma():
+    reading = decode([*row("00595825"), entry("floatp", 0.8, 0.7, width=0.3)])
+    assert (reading.text, reading.integer, reading.fraction) == ("00595,825", "00595", "825")
+
+
+@pytest.mark.parametrize(
+    ("centre", "width", "score", "text"),
+    [
+        (0.7, 0.3, 0.2, "00595825"),  # too weak
+        (0.45, 0.88, 0.9, "00595825"),  # covers all
+        (0.6, 0.1, 0.9, "00595,825"),  # ends too early
+        (0.1, 0.1, 0.9, "00595825"),  # at the wrong end
+        (0.95, 0.1, 0.9, "00595825"),  # behind the last digit
+    ],
+)
+def test_odd_fraction_regions(centre, width, score, text):
+    assert decode([*row("00595825"), entry("floatp", score, centre, width=width)]).text == text
+
+
+def test_the_best_fraction_region_counts():
+    regions = [entry("floatp", 0.5, 0.6, width=0.5), entry("floatp", 0.8, 0.75, width=0.2)]
+    assert decode([*row("00595825"), *regions]).text == "005958,25"
+
+
+def test_decimal_point_of_a_display():
+    point = entry("point", 0.7, 0.35, width=0.02, y=0.8, height=0.1)
+    assert decode([*row("12345"), point]).text == "123,45"
+
+
+def test_weak_wheels_are_dropped_and_the_best_digit_counts():
+    entries = [*row("123"), entry("4", 0.2, 0.4)]
+    assert decode(entries).text == "123"
+    # the wheel is sure, its digit is not
+    reading = decode([*row("123"), entry("_", 0.8, 0.4, d7=0.3, d8=0.2)])
+    assert reading.text == "1237"
+    assert reading.digits[3].score == pytest.approx(0.3)
+    assert reading.digits[3].alternatives[0] == ("8", pytest.approx(0.2))
+
+
+def test_of_two_boxes_in_a_column_the_better_counts():
+    beside = [*row("123"), entry("8", 0.6, 0.21)]
+    assert decode(beside).text == "123"
+    above = [*row("123"), entry("5", 0.95, 0.2, y=0.3, height=0.4)]
+    assert decode(above).text == "153"
+
+
+def test_boxes_off_the_row_are_dropped():
+    assert decode([*row("12345"), entry("8", 0.8, 0.7, y=0.95)]).text == "12345"
+    assert decode([*row("12345"), entry("8", 0.8, 0.7, height=0.2)]).text == "12345"
+
+
+def test_a_sloping_row_is_kept():
+    entries = [entry(digit, 0.9, 0.1 * (place + 1), y=0.3 + 0.05 * place) for place, digit in enumerate("12345678")]
+    assert decode(entries).text == "12345678"
+
+
+def test_a_gap_is_filled_by_a_weak_wheel():
+    entries = row("12345")
+    entries[2] = entry("3", 0.15, 0.3)
+    assert decode(entries).text == "12345"
+    assert decode([*row("12"), *row("12345")[3:]]).text == "1245"  # nothing there to fill it
+    assert decode([*row("12345"), entry("7", 0.15, 0.6)]).text == "12345"  # no gap at the end
+
+
+def test_join_text():
+    assert join_text("012", "") == "012"
+    assert join_text("012", "3") == "012,3"
+
+
+def test_confidence_features():
+    entries = [entry("1", 0.9, 0.1), entry("2", 0.5, 0.2, d3=0.4), entry("4", 0.8, 0.3), entry("5", 0.9, 0.5)]
+    features = dict(zip(FEATURES, confidence_features(decode(entries), 0.7), strict=True))
+    assert features["log_product"] == pytest.approx(np.log(0.9 * 0.5 * 0.8 * 0.9))
+    assert features["weakest"] == pytest.approx(0.5)
+    assert features["margin"] == pytest.approx(0.1)
+    assert features["window_score"] == pytest.approx(0.7)
+    assert features["unevenness"] == pytest.approx(0, abs=1e-6)  # one wider step is no unevenness
+
+
+def test_confidence_is_logistic():
+    model = ConfidenceModel(intercept=1.0, weights=(0, 2.0, 0, 0, 0))
+    assert confidence(np.array([0, 0.5, 0, 0, 0]), model) == pytest.approx(1 / (1 + np.exp(-2)))
+    assert confidence(np.array([0, -1e9, 0, 0, 0]), model) < 1e-12
+
+
+def test_default_confidence_orders_good_and_bad_readings():
+    good = confidence(confidence_features(decode(row("12345", 0.95)), 0.95))
+    doubtful = confidence(confidence_features(decode([*row("1234", 0.9), entry("5", 0.45, 0.5, d6=0.4)]), 0.9))
+    assert good > 0.8 > 0.5 > doubtful
+
+
+def test_alternative_texts():
+    reading = decode([*row("12", 0.8), entry("3", 0.6, 0.3, d4=0.2), entry("floatp", 0.9, 0.3)])
+    texts = alternative_texts(reading, 0.7)
+    assert texts[0] == ("12,3", 0.7)
+    # 3 and 4 share 0.75 to 0.25 on the last wheel, and nothing else is possible
+    assert texts[1] == ("12,4", pytest.approx(0.3))
+    assert sum(probability for _, probability in texts) == pytest.approx(1)

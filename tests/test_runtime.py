@@ -1,0 +1,98 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+from deploy.recognition.confidence import FEATURES, ConfidenceModel
+from deploy.recognition.errors import UserError
+from deploy.recognition.runtime import load_models, read_manifest
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    """A model that returns the mean of each image."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("saved")
+
+    class Mean(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")])
+        def serve(self, images):
+            return {"mean": tf.reduce_mean(tf.cast(images, tf.float32), axis=(1, 2, 3))}
+
+    module = Mean()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    return folder
+
+
+def manifest(**changes):
+    return {
+        "format_version": 1,
+        "stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 320]},
+        "stage2": {"classes": list(STAGE2_CLASSES), "input_size": [128, 256]},
+        "files": {},
+    } | changes
+
+
+def write(folder, content):
+    (folder / "manifest.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_load_models(tmp_path, saved_model):
+    files = {}
+    for stage in ("stage1", "stage2"):
+        (tmp_path / stage).symlink_to(saved_model)
+        name = f"{stage}/saved_model.pb"
+        files[name] = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    weights = dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))
+    write(tmp_path, manifest(files=files, confidence={"intercept": -1, "weights": weights}))
+    models = load_models(tmp_path)
+    assert models.stage1_size == 320
+    assert models.stage2_size == (256, 128)
+    assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5))
+    images = np.stack([np.full((4, 5, 3), value, np.uint8) for value in (7, 200)])
+    result = models.stage2(images)["mean"]
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_allclose(result, [7, 200])
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_changed_files(tmp_path, damage):
+    content = b"model"
+    digest = hashlib.sha256(content).hexdigest()
+    write(tmp_path, manifest(files={"weights": digest}))
+    if damage == "changed":
+        (tmp_path / "weights").write_bytes(content + b"!")
+    with pytest.raises(UserError, match="weights: (differs from what|cannot be read).*python deploy/prepare_model.py"):
+        load_models(tmp_path)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(UserError, match="no exported models there: run `python deploy/prepare_model.py`"):
+        load_models(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "format version 2, expected 1"),
+        ({"stage1": {"classes": ["a"], "input_size": [320, 320]}}, "stage1 is for the classes"),
+        ({"stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 300]}}, "incomplete"),
+        ({"stage2": {"classes": list(STAGE2_CLASSES)}}, "incomplete"),
+        ({"files": None}, "incomplete"),
+        ({"confidence": {"intercept": 0, "weights": {}}}, "incomplete"),
+    ],
+)
+def test_manifests_of_another_kind(tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        read_manifest(write(tmp_path, manifest(**changes)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_manifests_that_are_none(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match="manifest.json: (cannot be read as JSON|format version None)"):
+        read_manifest(tmp_path)
