@@ -1,35 +1,91 @@
-"""Writes the training datasets of both stages from a source of labelled photos.
+"""Writes the datasets of both stages from labelled photos, from wheels, or drawn.
 
 Example: python make_dataset.py mbarira ~/Mbarira-Watermeter-model --stage both --variants 6 --output datasets/mbarira
 """
 
 import argparse
-import importlib
+import os
 from pathlib import Path
 
+from deploy.recognition.errors import UserError
 from retinanet import cli
+from retinanet.datasets.sources import DEFAULT_COUNT, DRAWN_SOURCES, SOURCES, Request, read_source
 
-IMPORTERS = {"mbarira": "photos with YOLO-OBB labels", "chongqing": "photos with window corners and readings"}
 
-
-def main(argv=None):
-    """Parses, reads the source and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", choices=IMPORTERS)
-    parser.add_argument("paths", nargs="*", type=cli.existing_path)
-    parser.add_argument("--stage", choices=("1", "2", "both"), default="both")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--variants", type=cli.positive_int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=cli.positive_int)
-    parser.add_argument("--overwrite", action="store_true")
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Returns the command line's values."""
+    sources = "\n".join(f"  {source.usage}" for source in SOURCES.values())
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\nSources:\n{sources}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", choices=SOURCES, metavar="SOURCE", help=", ".join(SOURCES))
+    parser.add_argument(
+        "paths", nargs="*", type=cli.existing_path, metavar="PATH", help="files and folders of the source"
+    )
+    parser.add_argument("--stage", choices=("1", "2", "both"), default="both", help="which dataset (default: both)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="data_dir: the datasets become folders in it")
+    parser.add_argument("--count", type=cli.positive_int, metavar="N", help=f"drawn records (default: {DEFAULT_COUNT})")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn and of the order (default: 0)")
+    parser.add_argument(
+        "--variants", type=cli.positive_int, default=1, metavar="V", help="stage 2: crops of each window (default: 1)"
+    )
+    parser.add_argument("--workers", type=cli.positive_int, metavar="W", help="processes (default: one per processor)")
+    parser.add_argument("--groups", type=cli.existing_path, metavar="CSV", help="label_studio: columns image, group")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
+    parser.add_argument("--preview", type=Path, metavar="FILE.png", help="write a sheet of samples with their labels")
+    parser.add_argument(
+        "--crops", type=Path, metavar="DIR", help="label_studio: write the windows of stage 1 as cropped_* for stage 2"
+    )
     args = parser.parse_args(argv)
-    from retinanet.datasets import builders
+    if not (args.output or args.preview or args.crops):
+        parser.error("expected --output, --preview or --crops")
+    if args.seed < 0:
+        parser.error(f"--seed {args.seed}: expected a whole number from 0")
+    if args.groups and args.source != "label_studio":
+        parser.error(f"--groups is for label_studio; {args.source} tells itself which photos belong together")
+    if args.count and args.source not in DRAWN_SOURCES:
+        parser.error(f"--count is for {', '.join(DRAWN_SOURCES)}; {args.source} gives all it has")
+    if args.crops and (args.source != "label_studio" or len(args.paths) != 2):
+        parser.error("--crops needs: label_studio PHOTOS EXPORT.json")
+    return args
 
-    records = importlib.import_module(f"retinanet.datasets.{args.source}").read(args.paths[0])
-    for stage in (1, 2) if args.stage == "both" else (int(args.stage),):
-        print(builders.build(records, stage, args.output, variants=args.variants, seed=args.seed,
-                             workers=args.workers, overwrite=args.overwrite))
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes what was asked for and prints where it is."""
+    args = parse_args(argv)
+    # TensorFlow tells of its build at every start.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    request = Request(tuple(args.paths), args.count, args.seed, args.groups)
+    if args.crops:
+        from retinanet.datasets import label_studio_crops
+
+        written = label_studio_crops.write_crops(read_source(args.source, request, 1), args.crops, args.overwrite)
+        print(f"{args.crops}: {len(written)} windows to label for stage 2")
+        return
+    stages = SOURCES[args.source].stages if args.stage == "both" else (int(args.stage),)
+    if args.source == "label_studio" and len(args.paths) == 2 and len(stages) > 1:
+        raise UserError("label_studio with one export: give --stage 1 or --stage 2, or the exports of both stages")
+    for stage in stages:
+        records = read_source(args.source, request, stage)
+        if args.preview:
+            from retinanet.datasets import preview
+
+            sheet = args.preview if len(stages) == 1 else args.preview.with_stem(f"{args.preview.stem}_stage{stage}")
+            preview.write_samples(records, stage, sheet, seed=args.seed, variants=args.variants)
+            print(f"stage {stage}: samples in {sheet}")
+        if args.output:
+            from retinanet.datasets import builders
+
+            folder, counts = builders.build(
+                records,
+                stage,
+                args.output,
+                variants=args.variants,
+                seed=args.seed,
+                workers=args.workers,
+                overwrite=args.overwrite,
+            )
+            print(f"{folder}: {', '.join(f'{count} {split}' for split, count in counts.items())}")
 
 
 if __name__ == "__main__":

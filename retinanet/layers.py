@@ -140,5 +140,8 @@ def anchor_generator(config: ModelConfig) -> keras_cv.layers.AnchorGenerator:
 @functools.lru_cache(maxsize=8)
 def anchor_boxes(config: ModelConfig) -> np.ndarray:
     """Returns all anchor boxes (anchors, 4) float32, xyxy in pixels, in the order of the heads' predictions."""
-    levels = anchor_generator(config)(image_shape=(config.input_height, config.input_width, 3))
-    return np.concatenate([ops.convert_to_numpy(boxes) for boxes in levels.values()])
+    import tensorflow as tf
+
+    with tf.init_scope():  # constants, also when asked for while a graph is traced
+        levels = anchor_generator(config)(image_shape=(config.input_height, config.input_width, 3))
+        return np.concatenate([ops.convert_to_numpy(boxes) for boxes in levels.values()])

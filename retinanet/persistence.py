@@ -38,10 +38,14 @@ class TrainableModel:
 
     def get_compile_config(self) -> dict:
         """Returns the optimizer; the losses belong to the stage."""
+        if not self.compiled:
+            return {}
         return {"optimizer": keras.optimizers.serialize(self.optimizer)}
 
     def compile_from_config(self, config: dict) -> None:
         """Compiles with the saved optimizer, whose variables Keras then loads."""
+        if not config:
+            return
         self.compile(optimizer=keras.optimizers.deserialize(config["optimizer"]))
         self.optimizer.build(self.trainable_variables)
 

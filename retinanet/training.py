@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,9 +74,12 @@ def train(run: TrainingRun) -> Path:
     )
     print(f"stage {run.stage}: {count} training examples, {validation_count} for validation, {steps} steps an epoch")
     _compile(model, run.config, steps)
+    # KerasCV names its input and is given the pictures alone, as its own documentation does.
+    warnings.filterwarnings("ignore", message="The structure of `inputs` doesn't match")
     model.fit(
         batches,
         validation_data=validation,
+        shuffle=False,
         initial_epoch=done,
         epochs=run.config.epochs,
         callbacks=[

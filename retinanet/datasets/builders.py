@@ -1,7 +1,6 @@
 """Writes labelled photos and window crops as the TensorFlow Datasets of the two stages."""
 
 import contextlib
-import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -13,42 +12,19 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import bounding_box
-from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
-from retinanet.datasets.window_crops import crops_of
+from retinanet.datasets.examples import (
+    CLASS_NAMES,
+    DATASET_NAMES,
+    IMAGE_ENCODINGS,
+    IMAGE_SIDES,
+    Example,
+    Record,
+    examples_of,
+)
 
-Record = LabelledPhoto | WindowCrop | Pending
-
-DATASET_NAMES = {1: "meter_values_dataset_stage1", 2: "meter_values_dataset_stage2"}
-CLASS_NAMES = {1: STAGE1_CLASSES, 2: STAGE2_CLASSES}
-IMAGE_SIDES = {1: 1024, 2: 256}
-IMAGE_ENCODINGS = {1: "jpeg", 2: "png"}
 SPLITS = ("train", "validation", "test")
 VERSION = "1.0.0"
-JPEG_QUALITY = 92
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """What is stored of one picture, apart from the running numbers.
-
-    Attributes:
-        split: `train`, `validation` or `test`.
-        filename: the source's file name.
-        image: the encoded file of the stored picture.
-        boxes: (n, 12) for stage 1, (n, 4) for stage 2, float32, as the dataset stores them.
-        labels: n class names.
-        areas: n areas of the boxes in pixels of the stored picture.
-    """
-
-    split: str
-    filename: str
-    image: bytes
-    boxes: np.ndarray
-    labels: tuple[str, ...]
-    areas: tuple[int, ...]
 
 
 def build(
@@ -76,18 +52,17 @@ def build(
         overwrite: replaces a dataset that is there already.
 
     Raises:
-        UserError: the target exists, a photo cannot be read, or no record gives an example of this stage.
+        UserError: the target exists or cannot be written, a photo cannot be read, or no record gives an example of
+            this stage.
     """
     target = Path(output) / DATASET_NAMES[stage] / VERSION
     if target.exists() and not overwrite:
         raise UserError(f"{target}: exists already; give --overwrite to replace it or another --output")
-    if Path(output).exists() and not Path(output).is_dir():
-        raise UserError(f"{output}: is a file; expected a folder to write the dataset into")
     # Neighbours in a source look alike; training reads best from a mixed order.
     order = np.random.default_rng(seed).permutation(len(records))
     tasks = ((records[index], stage, variants, seed) for index in order)
     with _complete_or_nothing(target) as folder:
-        with _map_in_order(_examples_of, tasks, workers or os.cpu_count() or 1) as results:
+        with _map_in_order(_work, tasks, workers or os.cpu_count() or 1) as results:
             progress = tqdm(results, total=len(records), desc=f"stage {stage}", unit="record", smoothing=0.05)
             counts = write(progress, stage, folder)
         if not counts:
@@ -120,70 +95,12 @@ def write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> di
     return {split: counts[split] for split in SPLITS if split in counts}
 
 
-def letterbox(photo: np.ndarray, side: int) -> tuple[np.ndarray, float, tuple[int, int]]:
-    """Returns the photo scaled to fit a black square, centred, with the scale and the offset (x, y) in pixels."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    scaled = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + size[1], left : left + size[0]] = scaled
-    return square, scale, (left, top)
-
-
-def stage1_example(photo: LabelledPhoto) -> Example:
-    """Returns the whole photo in a 1024 x 1024 letterbox with its windows."""
-    side = IMAGE_SIDES[1]
-    image, scale, offset = letterbox(photo.load(), side)
-    boxes = np.zeros((len(photo.windows), 12), np.float32)
-    for row, window in zip(boxes, photo.windows, strict=True):
-        corners = (window.corners * scale + np.array(offset)) / side
-        row[:4] = np.clip(bounding_box(corners), 0, 1)[[1, 0, 3, 2]]
-        row[4:] = corners[:, ::-1].reshape(8)
-    labels = tuple(window.label for window in photo.windows)
-    return Example(photo.split, photo.name, _encode(image, 1), boxes, labels, _areas(boxes, side))
-
-
-def stage2_example(crop: WindowCrop) -> Example:
-    """Returns the crop stretched to 256 x 256 with its boxes."""
-    side = IMAGE_SIDES[2]
-    image = crop.load()
-    shrinks = image.shape[0] >= side and image.shape[1] >= side
-    image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    boxes = np.asarray(crop.boxes_xyxy, np.float32).reshape(-1, 4)[:, [1, 0, 3, 2]]
-    return Example(crop.split, crop.name, _encode(image, 2), boxes, crop.labels, _areas(boxes, side))
-
-
 def _needed(stage: int) -> str:
     return "photos" if stage == 1 else "window crops or photos with legible windows and their boxes"
 
 
-def _examples_of(task: tuple[Record, int, int, int]) -> list[Example]:
-    """Makes, reads and encodes one record, in a worker process."""
-    record, stage, variants, seed = task
-    if isinstance(record, Pending):
-        record = record.make()
-    if stage == 1:
-        return [stage1_example(record)] if isinstance(record, LabelledPhoto) else []
-    if isinstance(record, WindowCrop):
-        return [stage2_example(record)]
-    crops = crops_of(record, variants, seed)
-    if not crops:
-        return []
-    photo = record.load()
-    loaded = dataclasses.replace(record, load=lambda: photo)
-    return [stage2_example(crop) for crop in crops_of(loaded, variants, seed) if crop.labels]
-
-
-def _encode(image: np.ndarray, stage: int) -> bytes:
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if stage == 1 else []
-    extension = ".jpg" if stage == 1 else ".png"
-    return cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)[1].tobytes()
-
-
-def _areas(boxes: np.ndarray, side: int) -> tuple[int, ...]:
-    return tuple(round(float((row[2] - row[0]) * (row[3] - row[1])) * side**2) for row in boxes)
+def _work(task: tuple[Record, int, int, int]) -> list[Example]:
+    return examples_of(*task)
 
 
 def _features(stage: int):
@@ -194,9 +111,7 @@ def _features(stage: int):
     box = tfds.features.Tensor(shape=(12,), dtype=np.float32) if stage == 1 else tfds.features.BBoxFeature()
     return tfds.features.FeaturesDict(
         {
-            "image": tfds.features.Image(
-                shape=(side, side, 3), dtype=np.uint8, encoding_format=IMAGE_ENCODINGS[stage]
-            ),
+            "image": tfds.features.Image(shape=(side, side, 3), dtype=np.uint8, encoding_format=IMAGE_ENCODINGS[stage]),
             "image/filename": tfds.features.Text(),
             "image/id": np.int64,
             "objects": tfds.features.Sequence(
@@ -232,12 +147,14 @@ def _fields(example: Example, stage: int, image_id: int, first_object_id: int) -
 def _complete_or_nothing(target: Path) -> Iterator[Path]:
     """Gives a folder to write into, which becomes the target if all goes well and vanishes otherwise."""
     made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
     # A name with a dot and no digits first: dataset readers do not take it for a version.
     partial = target.parent / f".incomplete-{target.name}-{os.getpid()}"
     previous = target.parent / f".replaced-{target.name}-{os.getpid()}"
     try:
-        partial.mkdir()
+        try:
+            partial.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"{target.parent}: cannot be written ({error.strerror}); give another --output") from error
         yield partial
         if target.exists():
             target.rename(previous)
@@ -245,7 +162,7 @@ def _complete_or_nothing(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in made:
-            if not any(folder.iterdir()):
+            if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         raise
     finally:

@@ -40,7 +40,7 @@ def read(path: Path) -> list[LabelledPhoto]:
 def _read_window(label_file: Path) -> LabelledWindow:
     if not label_file.exists():
         raise UserError(f"{label_file}: no such label file; every photo needs one")
-    fields = label_file.read_text().split()
+    fields = label_file.read_text(errors="replace").split()
     try:
         corners = np.array(fields[:8], np.float32).reshape(4, 2)
     except ValueError:
@@ -48,10 +48,11 @@ def _read_window(label_file: Path) -> LabelledWindow:
     if not is_convex(corners):
         raise UserError(f"{label_file}: the corners are no quadrilateral that runs clockwise: {fields[:8]}")
     readings = [reading for field in fields[8:] for reading in field.split(".")]
-    if not readings or not all(re.fullmatch(r"\d+", reading) for reading in readings):
-        raise UserError(f"{label_file}: expected readings of digits after the corners, got {fields[8:]}")
+    shown = " ".join(fields[8:12])
+    if not readings or not all(re.fullmatch(r"[0-9]+", reading) for reading in readings):
+        raise UserError(f"{label_file}: expected readings of digits after the corners, got {shown!r}")
     if len({len(reading) for reading in readings}) > 1:
-        raise UserError(f"{label_file}: the readings have different numbers of digits: {readings}")
+        raise UserError(f"{label_file}: the readings have different numbers of digits: {shown}")
     text = shown_digits(readings)
     to_photo = perspective_matrix(rectangle_corners(len(text), 1), corners)
     boxes = []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deploy.recognition.classes import POINT_CLASS, STAGE2_CLASSES
 from retinanet.config import ModelConfig
 from retinanet.datasets import augmentation
 from retinanet.datasets.loading import load_split
@@ -12,6 +13,9 @@ from retinanet.datasets.loading import load_split
 # Labels of one batch are padded to this many windows (stage 1) or boxes (stage 2); what is beyond is left out.
 MAX_OBJECTS = {1: 4, 2: 24}
 SHUFFLE_BUFFER = 20_000
+# A decimal point is a few pixels large, smaller than any anchor; it is learned as a box of this width and height in
+# pixels around it, of which only the middle counts when a text is read.
+POINT_SIZE = (28, 64)
 
 
 def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
@@ -28,7 +32,8 @@ def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int
     numbers = tf.data.Dataset.counter()
     shuffled = raw.shuffle(min(count, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
     examples = tf.data.Dataset.zip(shuffled, numbers)
-    return _batches(examples, config, batch_size, _augmented[config.stage], seed, drop_remainder=True), count
+    batches = _batches(examples, config, batch_size, _augmented[config.stage], seed, drop_remainder=True)
+    return batches.apply(tf.data.experimental.assert_cardinality(count // batch_size)), count
 
 
 def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, split: str, limit: int):
@@ -46,7 +51,9 @@ def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: i
     numbered = tf.data.Dataset.zip(raw, tf.data.Dataset.counter())
     chosen = numbered.filter(lambda _, number: number % every == 0)
     batches = _batches(chosen, config, batch_size, _plain[config.stage], 0, drop_remainder=False)
-    return batches, -(-count // every)
+    chosen_count = -(-count // every)
+    steps = -(-chosen_count // batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(steps)), chosen_count
 
 
 def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, drop_remainder: bool):
@@ -141,6 +148,9 @@ def _pad_boxes(boxes, labels):
     """Returns boxes (MAX_OBJECTS, 4) and classes; padding lies outside the window, where no anchor overlaps it."""
     padded = np.tile(np.array([-2, -2, -1, -1], np.float32), (MAX_OBJECTS[2], 1))
     classes = np.full(MAX_OBJECTS[2], -1, np.float32)
+    is_point = labels == STAGE2_CLASSES.index(POINT_CLASS)
+    middles = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
+    boxes = np.where(is_point[:, None], middles + np.array([-1, -1, 1, 1]) * np.tile(POINT_SIZE, 2) / 2, boxes)
     large = (boxes[:, 2] - boxes[:, 0] > 2) & (boxes[:, 3] - boxes[:, 1] > 2)
     boxes, labels = boxes[large][: len(padded)], labels[large][: len(padded)]
     padded[: len(boxes)], classes[: len(labels)] = boxes, labels

@@ -6,6 +6,7 @@ Label Studio gives coordinates in percent of the picture's width and height; her
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,12 +16,16 @@ from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
 from retinanet.datasets.corner_order import clockwise
+from retinanet.datasets.splits import read_table
 
 # What an upload through the browser puts before the file's name.
 UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 # Shapes drawn along the picture's edge may overshoot by a rounding.
 OVERSHOOT = 0.01
+
+# Proportions of photo and export differ by a rounding only when both show the same picture the same way up.
+MAX_STRETCH = 0.03
 
 STAGE_OF_TYPE = {"polygonlabels": 1, "rectanglelabels": 2}
 CLASSES = {1: STAGE1_CLASSES, 2: STAGE2_CLASSES}
@@ -85,7 +90,9 @@ def read_tasks(export: Path, stage: int) -> list[Task]:
             results = _first_results(entry)
             names = file_names(entry["data"]["image"]) if results else ()
         except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{place}: {error!r}; expected data.image and annotations, as the JSON export has") from error
+            raise UserError(
+                f"{place}: {error!r}; expected data.image and annotations, as the JSON export has"
+            ) from error
         shapes = tuple(_shape(result, stage, place) for result in results if result.get("type") in STAGE_OF_TYPE)
         if shapes:
             tasks.append(Task(place, names, shapes))
@@ -101,8 +108,54 @@ def file_names(url: str) -> tuple[str, ...]:
     name = PurePosixPath(path).name
     if not name:
         raise KeyError(f"data.image names no file: {url!r}")
-    original = UPLOAD_PREFIX.sub("", name)
+    original = without_upload_prefix(name)
     return (name,) if original == name else (name, original)
+
+
+def without_upload_prefix(name: str) -> str:
+    """Returns the file name without the eight digits that an upload puts before it."""
+    return UPLOAD_PREFIX.sub("", name)
+
+
+def find_file(task: Task, folder: Path) -> Path:
+    """Returns the task's picture in the folder.
+
+    Raises:
+        UserError: it is not there.
+    """
+    for name in task.file_names:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{task.place}: no file {' or '.join(task.file_names)} in {folder}")
+
+
+def check_proportions(task: Task, file: Path, size: tuple[int, int]) -> None:
+    """Makes sure that the file of this size (width, height) shows what was labelled, the same way up.
+
+    Raises:
+        UserError: it does not.
+    """
+    for shape in task.shapes:
+        labelled = shape.picture_size
+        if labelled and abs(labelled[0] * size[1] / max(labelled[1] * size[0], 1) - 1) > MAX_STRETCH:
+            raise UserError(
+                f"{task.place}: labelled on a picture of {labelled[0]} x {labelled[1]} pixels, but {file} has "
+                f"{size[0]} x {size[1]}, of other proportions"
+            )
+
+
+def group_lookup(file: Path | None) -> Callable[[str], str]:
+    """Returns what gives a photo's group by its file name: the name itself without a file."""
+    if file is None:
+        return lambda name: name
+    groups = {row["image"]: row["group"] for row in read_table(file, ("image", "group"))}
+
+    def group_of(name: str) -> str:
+        if name not in groups:
+            raise UserError(f"{file}: has no line for {name}; every labelled photo needs its group")
+        return groups[name]
+
+    return group_of
 
 
 def _first_results(entry: dict) -> list[dict]:
@@ -134,7 +187,7 @@ def _shape(result: dict, stage: int, place: str) -> Shape:
         raise UserError(f"{place}: label {', '.join(labels) or 'missing'}; expected one of {', '.join(CLASSES[stage])}")
     if len(points) != 4 or not is_convex(clockwise(points)):
         raise UserError(
-            f"{place}: the shape {labels[0]} has {len(points)} corners and is no convex quadrilateral; draw four corners"
+            f"{place}: the shape {labels[0]} has {len(points)} points and is no convex quadrilateral; draw four corners"
         )
     if points.min() < -OVERSHOOT or points.max() > 1 + OVERSHOOT:
         raise UserError(f"{place}: the shape {labels[0]} lies outside the picture; expected 0 to 100 percent")

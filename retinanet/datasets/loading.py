@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from retinanet.datasets.builders import CLASS_NAMES, DATASET_NAMES
+from retinanet.datasets.examples import CLASS_NAMES, DATASET_NAMES
 
 INFO_FILE = "dataset_info.json"
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -67,12 +67,14 @@ def load_split(paths: Sequence[Path], stage: int, split: str, decode_images: boo
     if not paths:
         raise UserError(f"no dataset given: expected at least one path of {DATASET_NAMES[stage]}")
     decoders = None if decode_images else {"image": tfds.decode.SkipDecoding()}
+    # Small datasets would be kept in memory, whole photos among them.
+    reading = tfds.ReadConfig(try_autocache=False)
     loaded, count = None, 0
     for path in paths:
         builder = _builder(find_dataset(path, stage), stage)
         present = [name for name in names if name in builder.info.splits and builder.info.splits[name].num_examples]
         for name in present[:1]:
-            examples = builder.as_dataset(split=name, decoders=decoders, shuffle_files=False).map(_expected_features)
+            examples = builder.as_dataset(split=name, decoders=decoders, read_config=reading).map(_expected_features)
             loaded = examples if loaded is None else loaded.concatenate(examples)
             count += builder.info.splits[name].num_examples
     if not count:

@@ -61,14 +61,14 @@ def _read_shapes(label_file: Path, size: tuple[int, int]) -> list[tuple[int, np.
     if not label_file.exists():
         raise UserError(f"{label_file}: no such label file; an empty one stands for a photo without a meter")
     shapes = []
-    for number, line in enumerate(label_file.read_text().splitlines(), start=1):
+    for number, line in enumerate(label_file.read_text(errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         try:
             values = np.array(line.split(), np.float64)
         except ValueError:
             raise UserError(f"{label_file}: line {number} holds something that is no number: {line!r}") from None
-        if len(values) != 9 or values[0] != int(values[0]) or not 0 <= values[0] < FIRST_DIGIT_CLASS + len(DIGIT_NAMES):
+        if len(values) != 9 or values[0] not in range(FIRST_DIGIT_CLASS + len(DIGIT_NAMES)):
             raise UserError(f"{label_file}: line {number}: expected a class 0..12 and four points, got {line!r}")
         # Oriented boxes of meters at the photo's edge reach a little outside.
         if not np.all((values[1:] > -0.5) & (values[1:] < 1.5)):

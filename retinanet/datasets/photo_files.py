@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.photo_files import PHOTO_SUFFIXES, read_photo
+from deploy.recognition.photo_files import MAX_PIXELS, PHOTO_SUFFIXES, read_photo
 
 ORIENTATION_TAG = 0x0112
 TURNED_ORIENTATIONS = (5, 6, 7, 8)
@@ -25,14 +25,18 @@ def photo_size(path: Path) -> tuple[int, int]:
     Raises:
         UserError: the file is missing or is no picture.
     """
+    # Pillow's own limit warns or raises, as it pleases; ours stands below.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with Image.open(path) as picture:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION_TAG) in TURNED_ORIENTATIONS
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo, but a label names it; add the photo or drop the label") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not a photo ({error}); replace the file or drop its label") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: not a photo that can be read; replace the file or drop its label") from error
+    if width * height > MAX_PIXELS:
+        raise UserError(f"{path}: {width} x {height} pixels are too many: at most {MAX_PIXELS / 1e6:g} megapixels")
     return (height, width) if turned else (width, height)
 
 

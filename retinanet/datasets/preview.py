@@ -8,10 +8,11 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
-from retinanet.datasets.builders import Example
+from retinanet.datasets.examples import Example, Record, examples_of
 
 TILE_SIZES = {1: (320, 320), 2: (320, 160)}
 COLUMNS = 6
+SAMPLES = 24
 WINDOW_COLOUR = (0, 255, 0)
 FIRST_CORNER_COLOUR = (255, 0, 255)
 BOX_COLOUR = (255, 220, 0)
@@ -46,11 +47,28 @@ def draw_stage2(example: Example, size: tuple[int, int]) -> np.ndarray:
     return tile
 
 
+def write_samples(records: Sequence[Record], stage: int, path: Path, *, seed: int = 0, variants: int = 1) -> None:
+    """Writes a sheet of 24 records, chosen at random, as the dataset of the stage would hold them.
+
+    Raises:
+        UserError: no record gives an example of the stage or the file cannot be written.
+    """
+    random = np.random.default_rng(seed)
+    examples: list[Example] = []
+    for index in random.permutation(len(records)):
+        made = examples_of(records[index], stage, variants, seed)
+        # One of the variants, so that the sheet shows as many photos as it has places.
+        examples += [made[int(random.integers(len(made)))]] if made else []
+        if len(examples) == SAMPLES:
+            break
+    write_sheet(examples, stage, path)
+
+
 def write_sheet(examples: Sequence[Example], stage: int, path: Path) -> None:
     """Writes the examples side by side as one picture.
 
     Raises:
-        UserError: there are no examples or the file cannot be written.
+        UserError: there are no examples, or the file cannot be written.
     """
     if not examples:
         raise UserError(f"{path}: nothing to show, there are no examples")
@@ -60,7 +78,10 @@ def write_sheet(examples: Sequence[Example], stage: int, path: Path) -> None:
     columns = min(COLUMNS, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     sheet = np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent}: cannot be made ({error.strerror}); give another folder") from error
     if not cv2.haveImageWriter(str(path)) or not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
         raise UserError(f"{path}: cannot be written as a picture; give a name that ends in .png or .jpg")
 

@@ -54,7 +54,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         try:
             float(row["value"])
         except ValueError:
-            raise UserError(f"{path / 'labels.csv'}: {row['image']}: the value is no number: {row['value']!r}") from None
+            raise UserError(
+                f"{path / 'labels.csv'}: {row['image']}: the value is no number: {row['value']!r}"
+            ) from None
     return rows
 
 

@@ -98,7 +98,7 @@ def add_glare(random: np.random.Generator, image: np.ndarray, unit: float, amoun
         across = (rows - y) * np.cos(angle) - (columns - x) * np.sin(angle)
         short = unit * random.uniform(0.08, 0.5)
         long = short * (random.uniform(1, 2) if random.random() < 0.6 else random.uniform(3, 12))
-        spot = np.exp(-((along / long) ** 2 + (across / short) ** 2) ** random.uniform(0.6, 1.6))
+        spot = np.exp(-(((along / long) ** 2 + (across / short) ** 2) ** random.uniform(0.6, 1.6)))
         image = image + spot[..., None] * np.float32(amount * random.uniform(60, 330))
     return image
 
@@ -120,18 +120,20 @@ def add_shadow(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Returns the image with one side in the shadow of a hand, a pipe or a lid."""
     height, width = image.shape[:2]
     angle = random.uniform(0, 2 * np.pi)
-    columns, rows = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
+    columns, rows = np.meshgrid(
+        np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
+    )
     side = columns * np.cos(angle) + rows * np.sin(angle) - random.uniform(-0.6, 0.6)
     softness = random.uniform(0.02, 0.3)
     return image * (1 - random.uniform(0.25, 0.75) / (1 + np.exp(-side / softness)))[..., None].astype(np.float32)
 
 
 def light(random: np.random.Generator, image: np.ndarray, darkest: float = 0.3) -> np.ndarray:
-    """Returns the image under a random light: its colour, its fall-off, exposure and contrast."""
+    """Returns the image under a random light: its color, its fall-off, exposure and contrast."""
     height, width = image.shape[:2]
     cast = list(CASTS.values())[int(random.choice(len(CASTS), p=[share for _, share in CASTS.values()]))][0]
-    cast = 1 + (np.array(cast) - 1) * random.uniform(0.2, 1.3) + random.normal(0, 0.02, 3)
-    exposure = random.uniform(0.85, 1.3) if random.random() < 0.7 else random.uniform(darkest, 1.0)
+    cast = 1 + (np.array(cast) - 1) * random.uniform(0.1, 1.1) + random.normal(0, 0.02, 3)
+    exposure = random.uniform(0.95, 1.4) if random.random() < 0.75 else random.uniform(darkest, 1.0)
     corners = 1 + random.normal(0, 0.14, (2, 2)).astype(np.float32)
     field = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
     image = image * (field[..., None] * (cast * exposure).astype(np.float32))

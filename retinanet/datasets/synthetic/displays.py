@@ -5,7 +5,7 @@ import numpy as np
 
 from retinanet.datasets.records import LabelledBox
 from retinanet.datasets.synthetic import fonts
-from retinanet.datasets.synthetic.paint import blend, colour_near, line_frame
+from retinanet.datasets.synthetic.paint import blend, color_near, line_frame, upright_box
 
 # Ground and ink of the glass, with the share of displays that look so.
 LOOKS = (
@@ -19,8 +19,10 @@ LOOKS = (
 )
 
 
-def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[LabelledBox, ...], str, np.ndarray]:
-    """Returns a random display: image, corners, boxes, reading and plate colour as in DrawnWindow."""
+def draw_display(
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, tuple[LabelledBox, ...], str, np.ndarray]:
+    """Returns a random display: image, corners, boxes, reading and plate color as in DrawnWindow."""
     height = round(random.uniform(56, 104))
     ground, ink = _random_look(random)
     ghosts = None
@@ -44,14 +46,14 @@ def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, t
     left_gap, right_gap = (round(height * random.uniform(0.1, 0.5)) for _ in range(2))
     width = round(left_gap + pitch * places + right_gap)
     margin_x, margin_y = round(height * random.uniform(0.5, 0.8)), round(height * random.uniform(0.45, 0.7))
-    plate = colour_near(random, str(random.choice(["white", "grey", "black", "silver", "cream"])), 0.9)
+    plate = color_near(random, str(random.choice(["white", "grey", "black", "silver", "cream"])), 0.9)
     canvas = np.empty((height + 2 * margin_y, width + 2 * margin_x, 3), np.float32)
     canvas[:] = plate
     rim = round(height * random.uniform(0.0, 0.2))
     line_frame(
         canvas,
         (margin_x - rim, margin_y - rim, margin_x + width + rim, margin_y + height + rim),
-        colour_near(random, str(random.choice(["black", "grey"])), 1.0),
+        color_near(random, str(random.choice(["black", "grey"])), 1.0),
         round(height * random.uniform(0, 0.2)),
     )
     canvas[margin_y : margin_y + height, margin_x : margin_x + width] = ground
@@ -69,7 +71,7 @@ def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, t
         part[:] = blend(part, ink, _fit(face[digits[index]], (digit_width, digit_height)))
         pad = (pitch - digit_width) * 0.25
         box = (left - pad, margin_y + 0.025 * height, left + digit_width + pad, margin_y + 0.975 * height)
-        boxes.append(_box(*box, str(digits[index])))
+        boxes.append(upright_box(*box, str(digits[index])))
     if decimals:
         middle = margin_x + left_gap + pitch * (places - decimals)
         radius = max(1.5, digit_height * random.uniform(0.04, 0.07))
@@ -77,7 +79,7 @@ def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, t
         centre = (round(middle * 16), round(y * 16))
         cv2.circle(canvas, centre, round(radius * 16), ink.tolist(), -1, cv2.LINE_AA, shift=4)
         pad = radius * 1.6
-        boxes.append(_box(middle - pad, y - pad, middle + pad, min(y + pad, margin_y + height - 1), "point"))
+        boxes.append(upright_box(middle - pad, y - pad, middle + pad, min(y + pad, margin_y + height - 1), "point"))
     text = "".join(map(str, digits))
     reading = f"{text[:-decimals]},{text[-decimals:]}" if decimals else text
     x0, y0, x1, y1 = margin_x, margin_y, margin_x + width, margin_y + height
@@ -87,14 +89,10 @@ def draw_display(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, t
 
 def _random_look(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     look = LOOKS[int(random.choice(len(LOOKS), p=[share for *_, share in LOOKS]))]
-    ground, ink = (np.clip(np.array(colour) + random.normal(0, 12, 3), 0, 255) for colour in look[:2])
+    ground, ink = (np.clip(np.array(color) + random.normal(0, 12, 3), 0, 255) for color in look[:2])
     fade = random.uniform(0, 0.45)
     return ground.astype(np.float32), (ink + (ground - ink) * fade).astype(np.float32)
 
 
 def _fit(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
-def _box(left: float, top: float, right: float, bottom: float, label: str) -> LabelledBox:
-    return LabelledBox(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), label)

@@ -1,10 +1,12 @@
-"""Paint: colours by name, blending, noise and rounded shapes on float32 RGB canvases, 0 to 255."""
+"""Paint: colors by name, blending, noise and rounded shapes on float32 RGB canvases, 0 to 255."""
 
 import cv2
 import numpy as np
 
-# Middle and spread of each colour; the spread scales one common and three separate normal errors.
-COLOURS = {
+from retinanet.datasets.records import LabelledBox
+
+# Middle and spread of each color; the spread scales one common and three separate normal errors.
+COLORS = {
     "white": ((218, 217, 210), 22),
     "black": ((34, 34, 36), 14),
     "red": ((196, 44, 44), 26),
@@ -20,16 +22,16 @@ COLOURS = {
 }
 
 
-def colour_near(random: np.random.Generator, name: str, light: float) -> np.ndarray:
-    """Returns (3,) float32 RGB near a colour of COLOURS, times light."""
-    middle, spread = COLOURS[name]
-    colour = np.array(middle) + random.normal(0, spread) + random.normal(0, spread / 4, 3)
-    return np.clip(colour * light, 4, 252).astype(np.float32)
+def color_near(random: np.random.Generator, name: str, light: float) -> np.ndarray:
+    """Returns (3,) float32 RGB near a color of COLORS, times light."""
+    middle, spread = COLORS[name]
+    color = np.array(middle) + random.normal(0, spread) + random.normal(0, spread / 4, 3)
+    return np.clip(color * light, 4, 252).astype(np.float32)
 
 
-def blend(canvas: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Returns the canvas (height, width, 3) with colour laid over it where mask (height, width) is 1."""
-    return canvas + (colour - canvas) * mask[..., None]
+def blend(canvas: np.ndarray, color: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns the canvas (height, width, 3) with color laid over it where mask (height, width) is 1."""
+    return canvas + (color - canvas) * mask[..., None]
 
 
 def smooth_noise(random: np.random.Generator, shape: tuple[int, int], cells: int) -> np.ndarray:
@@ -53,10 +55,25 @@ def rounded_mask(size: tuple[int, int], radius: int) -> np.ndarray:
     return mask
 
 
-def line_frame(canvas: np.ndarray, box: tuple[int, int, int, int], colour: np.ndarray, radius: int) -> None:
+def line_frame(canvas: np.ndarray, box: tuple[int, int, int, int], color: np.ndarray, radius: int) -> None:
     """Fills the box (left, top, right, bottom) with rounded corners; what leaves the canvas is cut off."""
     left, top, right, bottom = box
     mask = rounded_mask((right - left, bottom - top), radius).astype(np.float32) / 255
     height, width = canvas.shape[:2]
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    canvas[y0:y1, x0:x1] = blend(canvas[y0:y1, x0:x1], colour, mask[y0 - top : y1 - top, x0 - left : x1 - left])
+    canvas[y0:y1, x0:x1] = blend(canvas[y0:y1, x0:x1], color, mask[y0 - top : y1 - top, x0 - left : x1 - left])
+
+
+def place_text(canvas: np.ndarray, mask: np.ndarray, corner: tuple[int, int], ink: np.ndarray) -> None:
+    """Paints a uint8 mask with ink, its top-left at corner (x, y); what leaves the canvas is cut off."""
+    x, y = corner
+    height, width = canvas.shape[:2]
+    x0, y0, x1, y1 = max(0, x), max(0, y), min(width, x + mask.shape[1]), min(height, y + mask.shape[0])
+    if x0 < x1 and y0 < y1:
+        part = mask[y0 - y : y1 - y, x0 - x : x1 - x].astype(np.float32) / 255
+        canvas[y0:y1, x0:x1] = blend(canvas[y0:y1, x0:x1], ink, part)
+
+
+def upright_box(left: float, top: float, right: float, bottom: float, label: str) -> LabelledBox:
+    """Returns a labelled box with upright edges at these pixels."""
+    return LabelledBox(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), label)

@@ -13,10 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
-from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
+from retinanet.datasets.records import Pending, WindowCrop
 from retinanet.datasets.synthetic.crops import degrade_crop, split_of
-from retinanet.datasets.synthetic.paint import colour_near, line_frame
+from retinanet.datasets.synthetic.paint import color_near, line_frame, upright_box
+from retinanet.datasets.synthetic.windows import BOX_INSET
 
 # The labels are off by about 0.1: within this of a digit, a wheel shows that digit.
 LABEL_NOISE = 0.15
@@ -115,7 +117,7 @@ def _tint(random: np.random.Generator, wheel: np.ndarray) -> np.ndarray:
     grey = wheel.mean(axis=2, keepdims=True)
     low, high = np.percentile(grey, (5, 95))
     brightness = np.clip((grey - low) / max(high - low, 1), 0, 1)
-    red = np.maximum(colour_near(random, "red", 0.95), grey.mean() * np.array([1.0, 0.2, 0.2]))
+    red = np.maximum(color_near(random, "red", 0.95), grey.mean() * np.array([1.0, 0.2, 0.2]))
     return wheel * brightness + (1 - brightness) * red
 
 
@@ -149,31 +151,27 @@ def wheel_window(folder: Path, seed: int, index: int) -> WindowCrop:
     length = count * width + (count - 1) * gap
     name = str(random.choice(["white", "grey", "black", "cream", "silver"]))
     canvas = np.empty((rows + 2 * margin_y, length + 2 * margin_x, 3), np.float32)
-    canvas[:] = colour_near(random, name, 0.9)
+    canvas[:] = color_near(random, name, 0.9)
     if random.random() < 0.5:
         rim = round(rows * random.uniform(0.02, 0.2))
-        tone = colour_near(random, str(random.choice(["black", "grey", "white"])), 0.9)
+        tone = color_near(random, str(random.choice(["black", "grey", "white"])), 0.9)
         box = (margin_x - rim, margin_y - rim, margin_x + length + rim, margin_y + rows + rim)
         line_frame(canvas, box, tone, rim)
+    top, bottom = margin_y + BOX_INSET * rows, margin_y + (1 - BOX_INSET) * rows
     boxes = []
     for place, (wheel, digit) in enumerate(wheels):
         left = margin_x + place * (width + gap)
         canvas[margin_y : margin_y + rows, left : left + width] = cv2.resize(wheel, (width, height))[trim : trim + rows]
-        boxes.append(_box(left + 0.1 * width, left + 0.9 * width, margin_y, rows, str(digit)))
+        boxes.append(upright_box(left + 0.1 * width, top, left + 0.9 * width, bottom, str(digit)))
     if decimals:
         first = margin_x + (count - decimals) * (width + gap)
-        boxes.append(_box(first, margin_x + length, margin_y, rows, "floatp"))
+        boxes.append(upright_box(first, top, margin_x + length, bottom, FRACTION_CLASS))
     x0, y0, x1, y1 = margin_x, margin_y, margin_x + length, margin_y + rows
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
     image = np.clip(canvas, 0, 255).astype(np.uint8)
     pixels, boxes_xyxy, labels = degrade_crop(random, image, corners, tuple(boxes))
     name = f"composed_window_{seed}_{index:06d}"
     return WindowCrop(f"{name}.png", functools.partial(np.copy, pixels), split, name, boxes_xyxy, labels)
-
-
-def _box(left: float, right: float, top: float, rows: int, label: str) -> LabelledBox:
-    top, bottom = top + 0.025 * rows, top + 0.975 * rows
-    return LabelledBox(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), label)
 
 
 def wheel_windows(wheels_dir: Path | str, count: int, seed: int) -> list[Pending]:

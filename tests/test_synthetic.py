@@ -1,0 +1,215 @@
+import csv
+import pickle
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from deploy.recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES, STAGE2_CLASSES
+from deploy.recognition.errors import UserError
+from deploy.recognition.geometry import is_convex
+from retinanet.datasets.records import LabelledPhoto, LabelledWindow
+from retinanet.datasets.synthetic import crops, fonts, odometer, photos, transplants, wheels, windows
+from retinanet.datasets.synthetic.drums import random_style
+
+
+def test_last_wheel_carries_only_from_nine_to_zero():
+    assert odometer.carried_phases([0, 4, 9, 9], 0.25) == (0, 4.25, 9.25, 9.25)
+    assert odometer.carried_phases([9, 8, 3], 0.5) == (9, 8, 3.5)
+    assert odometer.carried_phases([9, 9], 0.0) == (9, 9)
+
+
+def test_half_turned_wheel_counts_as_the_lower_digit():
+    assert odometer.digits_of((3.6, 9.5, 0.0, 4.999)) == [3, 9, 0, 4]
+
+
+def test_random_phases_follow_the_carry_rule():
+    random = np.random.default_rng(5)
+    for _ in range(200):
+        phases = odometer.random_phases(random, 6)
+        assert 0 <= min(phases) and max(phases) < 10
+        for left, right in zip(phases, phases[1:], strict=False):
+            expected = right % 1 if int(right) == 9 else 0.0
+            assert left % 1 == pytest.approx(expected)
+
+
+def test_phases_that_look_like_the_next_digit_are_not_drawn():
+    random = np.random.default_rng(6)
+    assert max(odometer.random_phases(random, 4)[-1] % 1 for _ in range(500)) <= odometer.LAST_PHASE
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_drawn_window_is_labelled_as_it_was_drawn(seed):
+    window = windows.draw_window(np.random.default_rng(seed), digital=False)
+    digits = [box.label for box in window.boxes if box.label in DIGIT_CLASSES]
+    assert digits == [str(digit) for digit in odometer.digits_of(window.phases)]
+    assert window.reading.replace(",", "") == "".join(digits)
+    middles = [box.corners[:, 0].mean() for box in window.boxes if box.label in DIGIT_CLASSES]
+    assert middles == sorted(middles)
+    fraction = [box.corners for box in window.boxes if box.label == "floatp"]
+    assert len(fraction) == window.reading.count(",")
+    if fraction:
+        inside = [fraction[0][0, 0] <= middle <= fraction[0][1, 0] for middle in middles]
+        decimals = len(window.reading.split(",")[1])
+        assert inside == [False] * (len(digits) - decimals) + [True] * decimals
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_boxes_stand_inside_the_opening_and_the_opening_inside_the_picture(seed):
+    window = windows.draw_window(np.random.default_rng(seed), digital=seed % 3 == 0)
+    assert is_convex(window.corners)
+    low, high = window.corners.min(axis=0), window.corners.max(axis=0)
+    assert np.all(low > 0.4 * (high - low)[1]) and np.all(high < window.image.shape[1::-1])
+    for box in window.boxes:
+        assert box.label in STAGE2_CLASSES
+        assert np.all(box.corners >= low - 0.12 * (high - low)[1]) and np.all(
+            box.corners <= high + 0.12 * (high - low)[1]
+        )
+
+
+def test_turned_wheel_shows_its_digits_higher_the_further_it_turns():
+    random = np.random.default_rng(3)
+    style = random_style(random)
+    face = np.zeros((10, 96, 60), np.uint8)
+    face[4] = 255
+    changes = {
+        "bulge": 0.0,
+        "teeth": 0.0,
+        "shift": 0.0,
+        "wall": 0.0,
+        "downwards": False,
+        "step": 1.0,
+        "glyph": (0.4, 0.4),
+    }
+    plain = type(style)(**{**vars(style), **changes, "face": face, "cell": 0.6})
+    middles = []
+    for phase in (3.75, 4.0, 4.25):
+        coverage = windows.draw_wheel(np.random.default_rng(0), plain, phase, (60, 100), 100, False)
+        marked = np.abs(coverage - style.grounds[0]).sum(axis=(1, 2))
+        middles.append(np.average(np.arange(100), weights=marked))
+    assert middles[0] - middles[1] == pytest.approx(25, abs=2)
+    assert middles[1] - middles[2] == pytest.approx(25, abs=2)
+
+
+def test_display_point_stands_before_the_fraction():
+    for seed in range(10):
+        window = windows.draw_window(np.random.default_rng(seed), digital=True)
+        points = [box.corners[:, 0].mean() for box in window.boxes if box.label == "point"]
+        middles = [box.corners[:, 0].mean() for box in window.boxes if box.label in DIGIT_CLASSES]
+        assert window.label == "digital" and len(points) == window.reading.count(",")
+        if points:
+            assert sum(middle > points[0] for middle in middles) == len(window.reading.split(",")[1])
+
+
+@pytest.mark.parametrize("make", [lambda: crops.window_crop(4, 7), lambda: photos.draw_photo(4, 7)])
+def test_same_seed_draws_the_same(make):
+    first, second = make(), make()
+    assert np.array_equal(first.load(), second.load())
+    assert (first.name, first.split, first.group) == (second.name, second.split, second.group)
+
+
+def test_other_index_draws_something_else():
+    assert crops.window_crop(4, 7).labels != crops.window_crop(4, 8).labels
+
+
+def test_crop_boxes_are_shares_of_the_crop():
+    for index in range(8):
+        crop = crops.window_crop(1, index)
+        assert crop.boxes_xyxy.shape == (len(crop.labels), 4) and crop.boxes_xyxy.dtype == np.float32
+        assert crop.boxes_xyxy.min() >= 0 and crop.boxes_xyxy.max() <= 1
+        assert np.all(crop.boxes_xyxy[:, 2:] > crop.boxes_xyxy[:, :2])
+        assert crop.load().dtype == np.uint8
+
+
+def test_one_in_twenty_validates_and_one_tests():
+    splits = [pending.split for pending in photos.photos(40, 0)]
+    assert (splits.count("train"), splits.count("validation"), splits.count("test")) == (36, 2, 2)
+    pending = crops.window_crops(20, 3)[18]
+    record = pickle.loads(pickle.dumps(pending)).make()
+    assert record.split == pending.split == "validation"
+
+
+def test_photos_of_a_seed_hold_every_class_and_some_no_meter():
+    labels = {}
+    for index in range(24):
+        photo = photos.draw_photo(11, index)
+        label = photo.windows[0].label if photo.windows else "none"
+        labels[label] = labels.get(label, 0) + 1
+        assert max(photo.load().shape) <= 1024
+        for window in photo.windows:
+            assert window.label in STAGE1_CLASSES and is_convex(window.corners)
+            legible = not window.label.endswith("illegible")
+            assert bool(window.readings) == bool(window.boxes) == legible
+            size = np.array(photo.load().shape[1::-1])
+            assert np.all(window.corners >= -1) and np.all(window.corners <= size + 1)
+    assert labels["analog"] > 12 and labels["none"] >= 1 and labels["digital"] >= 1
+
+
+def test_transplant_keeps_split_and_group_and_changes_only_the_window():
+    scene = np.full((200, 300, 3), 120, np.uint8)
+    corners = np.array([[80, 80], [220, 80], [220, 110], [80, 110]], np.float32)
+    source = LabelledPhoto("a.jpg", scene.copy, "train", "m1", (LabelledWindow(corners, "analog"),))
+    other = LabelledPhoto("b.jpg", scene.copy, "test", "m2", (LabelledWindow(corners, "analog"),))
+    made = [pending.make() for pending in photos.transplanted([source, other], 3, 0)]
+    assert [(record.split, record.group) for record in made] == [("train", "m1")] * 3
+    changed = np.any(made[0].load() != scene, axis=2)
+    assert changed[85:105, 90:210].mean() > 0.5 and not changed[:60].any() and not changed[:, :60].any()
+    assert made[0].windows[0].readings and made[0].windows[0].boxes
+    assert photos.transplanted([other], 3, 0) == []
+
+
+def test_blur_of_an_edge_is_measured():
+    step = np.zeros((60, 60), np.float32)
+    step[:, 30:] = 200
+    assert transplants.edge_blur(cv2.GaussianBlur(step, (0, 0), 3.0)) == pytest.approx(3.0, rel=0.15)
+
+
+@pytest.mark.parametrize(("tenths", "digit"), [(2.6, 2), (2.1, 2), (2.9, 3), (9.9, 0), (9.85, 0), (9.8, 9), (0.0, 0)])
+def test_wheel_label_allows_for_the_label_noise(tenths, digit):
+    assert wheels.digit_of(tenths) == digit
+
+
+def _collection(folder, rows):
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(folder / "wheels.zip", "w") as archive:
+        for name, *_ in rows:
+            pixels = random.integers(0, 255, (40, 24, 3), dtype=np.uint8)
+            archive.writestr(name, cv2.imencode(".jpg", pixels)[1].tobytes())
+    with (folder / "labels.csv").open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["file", "tenths", "split", "group", "width", "height"])
+        writer.writerows([*row, 24, 40] for row in rows)
+
+
+def test_composed_windows_keep_the_split_of_their_wheels(tmp_path):
+    # The digit tells the part: validation wheels show only 3, test wheels only 7.
+    rows = [(f"{group}{n}.jpg", 3.0 if group == "d" else 1.0, "train", group) for group in "abcdef" for n in range(12)]
+    rows += [(f"t{n}.jpg", 7.0, "test", "t") for n in range(12)]
+    _collection(tmp_path, rows)
+    for pending in wheels.wheel_windows(tmp_path, 20, 0):
+        crop = pending.make()
+        digits = {label for label in crop.labels if label in DIGIT_CLASSES}
+        assert crop.split == pending.split
+        assert digits == {"train": {"1"}, "validation": {"3"}, "test": {"7"}}[crop.split]
+
+
+def test_missing_collection_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="labels.csv"):
+        wheels.wheel_windows(tmp_path, 1, 0)
+
+
+def test_every_font_draws_ten_different_digits():
+    assert len(fonts.font_names()) >= 25
+    for name in fonts.font_names():
+        face = fonts.font_digits(name)
+        assert face.shape[:2] == (10, fonts.GLYPH_HEIGHT)
+        for first in range(10):
+            for second in range(first):
+                assert np.abs(face[first].astype(int) - face[second]).mean() > 4, (name, first, second)
+
+
+def test_seven_segments_light_as_they_should():
+    face, every = fonts.segment_digits(np.random.default_rng(0))
+    assert np.array_equal(face[8], every)
+    assert face[1].sum() < face[7].sum() < face[3].sum() < face[9].sum() < face[8].sum()
