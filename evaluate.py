@@ -1,6 +1,6 @@
 """Measures recognition on a labelled set: share of windows found, share of whole texts right, milliseconds.
 
-    python evaluate.py mbarira data/mbarira --split test --turns 0 1 2 3 --failures output/failures
+python evaluate.py mbarira data/mbarira --split test --turns 0 1 2 3 --failures output/failures
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Trains stage 1, which finds the counter window.
 
-    python train_stage1.py --dataset_path datasets/mbarira datasets/synthetic --resume_training False
+python train_stage1.py --dataset_path datasets/mbarira datasets/synthetic --resume_training False
 """
 
 from collections.abc import Sequence

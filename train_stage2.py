@@ -1,6 +1,6 @@
 """Trains stage 2, which reads the digits of a rectified window.
 
-    python train_stage2.py --dataset_path datasets/mbarira datasets/synthetic --resume_training False
+python train_stage2.py --dataset_path datasets/mbarira datasets/synthetic --resume_training False
 """
 
 from collections.abc import Sequence

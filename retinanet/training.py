@@ -67,7 +67,7 @@ def train(run: TrainingRun) -> Path:
     steps = count // run.config.batch_size
     if not steps:
         raise UserError(
-            f"{count} training examples are fewer than one batch of {run.config.batch_size}; give a smaller --batch_size"
+            f"{count} training examples make no batch of {run.config.batch_size}; give a smaller --batch_size"
         )
     validation, validation_count = validation_batches(
         run.validation_paths, model.model_config, run.config.batch_size, "validation", run.config.validation_limit

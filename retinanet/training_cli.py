@@ -10,9 +10,7 @@ from retinanet.config import TrainingConfig
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def train_from_command_line(
-    argv: Sequence[str] | None, stage: int, defaults: TrainingConfig, description: str
-) -> None:
+def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: TrainingConfig, description: str) -> None:
     """Trains a stage as the arguments say, and prints where the weights are.
 
     Raises:
@@ -22,30 +20,46 @@ def train_from_command_line(
     shipped = ROOT / "deploy" / "retinanet" / f"{name}.keras"
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--dataset_path", required=True, nargs="+", type=existing_path, metavar="P",
+        "--dataset_path",
+        required=True,
+        nargs="+",
+        type=existing_path,
+        metavar="P",
         help="datasets to train on: a data_dir, a dataset's folder or a version's folder; several are taken together",
     )
     parser.add_argument(
-        "--validation_path", nargs="+", type=existing_path, metavar="P",
+        "--validation_path",
+        nargs="+",
+        type=existing_path,
+        metavar="P",
         help="datasets whose validation split is looked at after each epoch (default: those of --dataset_path)",
     )
     parser.add_argument(
-        "--resume_training", type=boolean, default=False, metavar="True|False",
+        "--resume_training",
+        type=boolean,
+        default=False,
+        metavar="True|False",
         help="go on from --output with its optimizer, epoch and learning rate (default: False)",
     )
     parser.add_argument("--epochs", type=positive_int, default=defaults.epochs, help=f"in all ({defaults.epochs})")
     parser.add_argument("--batch_size", type=positive_int, default=defaults.batch_size, help=f"({defaults.batch_size})")
     parser.add_argument(
-        "--learning_rate", type=positive_float, default=defaults.learning_rate,
+        "--learning_rate",
+        type=positive_float,
+        default=defaults.learning_rate,
         help=f"peak of warm-up and cosine ({defaults.learning_rate})",
     )
     parser.add_argument(
-        "--initial_weights", type=existing_path, metavar="FILE",
+        "--initial_weights",
+        type=existing_path,
+        metavar="FILE",
         help="a .keras file of this stage, or ImageNet weights of EfficientNet-Lite0 (.weights.h5) "
         f"(default: deploy/retinanet/{name}.keras if it is there)",
     )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "retinanet" / f"{name}.keras",
+        "--output",
+        type=Path,
+        default=ROOT / "retinanet" / f"{name}.keras",
         help=f"the whole state; the best weights stand beside it (retinanet/{name}.keras)",
     )
     parser.add_argument(

@@ -23,9 +23,9 @@ def stage1_figures(detector: Detector, batches) -> dict[str, float]:
     found, errors, right_class = [], [], []
     for images, labels in batches:
         detections = detector(images)
-        for index, (corners, classes) in enumerate(zip(labels["corners"].numpy(), labels["classes"].numpy())):
+        for index, (corners, classes) in enumerate(_pairs(labels, "corners")):
             present = np.flatnonzero(detections["scores"][index] >= LEAST_SCORE)
-            for window, number in zip(corners[classes >= 0], classes[classes >= 0]):
+            for window, number in zip(corners, classes, strict=True):
                 overlaps = [polygon_iou(window, detections["corners"][index, entry]) for entry in present]
                 best = int(np.argmax(overlaps)) if overlaps else -1
                 if best < 0 or overlaps[best] < 0.3:
@@ -50,14 +50,10 @@ def labelled_text(boxes: np.ndarray, classes: np.ndarray) -> str:
         boxes: (n, 4) xyxy in any unit.
         classes: (n,) numbers of STAGE2_CLASSES.
     """
-    names = [STAGE2_CLASSES[int(number)] for number in classes]
-    edges = [box[0] for box, name in zip(boxes, names) if name == FRACTION_CLASS]
-    edges = edges or [(box[0] + box[2]) / 2 for box, name in zip(boxes, names) if name == POINT_CLASS]
-    wheels = sorted(
-        ((box[0] + box[2]) / 2, name)
-        for box, name in zip(boxes, names)
-        if name not in (FRACTION_CLASS, POINT_CLASS)
-    )
+    objects = [(box, STAGE2_CLASSES[int(number)]) for box, number in zip(boxes, classes, strict=True)]
+    edges = [box[0] for box, name in objects if name == FRACTION_CLASS]
+    edges = edges or [(box[0] + box[2]) / 2 for box, name in objects if name == POINT_CLASS]
+    wheels = sorted(((box[0] + box[2]) / 2, name) for box, name in objects if name not in (FRACTION_CLASS, POINT_CLASS))
     edge = min(edges, default=np.inf)
     text = [(center, name if name in DIGIT_CLASSES else "?") for center, name in wheels]
     integer = "".join(name for center, name in text if center < edge)
@@ -82,8 +78,8 @@ def stage2_figures(detector: Detector, batches) -> dict[str, float]:
     right, counted = [], []
     for images, labels in batches:
         detections = detector(images)
-        for index, (boxes, classes) in enumerate(zip(labels["boxes"].numpy(), labels["classes"].numpy())):
-            text = labelled_text(boxes[classes >= 0], classes[classes >= 0])
+        for index, (boxes, classes) in enumerate(_pairs(labels, "boxes")):
+            text = labelled_text(boxes, classes)
             read = decode_reading(detections["boxes"][index], detections["class_scores"][index]).text
             right.append(texts_match(read, text))
             counted.append(len(read.replace(",", "")) == len(text.replace(",", "")))
@@ -91,6 +87,12 @@ def stage2_figures(detector: Detector, batches) -> dict[str, float]:
         "windows_read": float(np.mean(right)) if right else 0.0,
         "digits_counted": float(np.mean(counted)) if counted else 0.0,
     }
+
+
+def _pairs(labels: dict, name: str):
+    """Yields the labelled shapes and classes of each example of a batch, without the padding."""
+    for shapes, classes in zip(labels[name].numpy(), labels["classes"].numpy(), strict=True):
+        yield shapes[classes >= 0], classes[classes >= 0]
 
 
 FIGURES = {1: stage1_figures, 2: stage2_figures}

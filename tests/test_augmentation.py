@@ -2,10 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from retinanet.config import STAGE1
 from retinanet.datasets import augmentation
 from retinanet.datasets.input_pipeline import MAX_OBJECTS, POINT_SIZE, _pad_boxes, _plain_stage1
-
-from retinanet.config import STAGE1
 
 
 def photo_with_window():

@@ -3,7 +3,7 @@ import pytest
 
 from deploy.recognition.geometry import polygon_iou
 from retinanet.config import STAGE1
-from retinanet.label_encoder import decode_windows, encode_windows
+from retinanet.label_encoder import BOX_VARIANCE, decode_windows, encode_windows
 from retinanet.layers import anchor_boxes
 from retinanet.stage1 import anchor_strides
 
@@ -69,8 +69,8 @@ def test_known_numbers_of_one_anchor(anchors, strides):
     centers, sizes = (anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2] - anchors[:, 0]
     index = np.flatnonzero(np.all(np.abs(centers - 56) < 0.1, axis=1) & (np.abs(sizes - 58) < 0.1))[0]
     assert targets[0, index] == 1
-    expected = np.array([0, 0, 0, np.log(10 / 58), -0.5, -5 / 58, 0.5, -5 / 58, 0.5, 5 / 58, -0.5, 5 / 58]) / 0.1
-    np.testing.assert_allclose(deltas[0, index], expected, atol=1e-4)
+    expected = np.array([0, 0, 0, np.log(10 / 58), -0.5, -5 / 58, 0.5, -5 / 58, 0.5, 5 / 58, -0.5, 5 / 58])
+    np.testing.assert_allclose(deltas[0, index] * BOX_VARIANCE, expected, atol=1e-5)
 
 
 def test_two_windows_share_the_anchors_by_place(anchors, strides):

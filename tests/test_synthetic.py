@@ -10,7 +10,7 @@ from deploy.recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES, STAGE2_CLA
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
-from retinanet.datasets.synthetic import crops, fonts, odometer, photos, transplants, wheels, windows
+from retinanet.datasets.synthetic import crops, examples, fonts, odometer, photos, transplants, wheels, windows
 from retinanet.datasets.synthetic.drums import random_style
 
 
@@ -213,3 +213,13 @@ def test_seven_segments_light_as_they_should():
     face, every = fonts.segment_digits(np.random.default_rng(0))
     assert np.array_equal(face[8], every)
     assert face[1].sum() < face[7].sum() < face[3].sum() < face[9].sum() < face[8].sum()
+
+
+def test_examples_are_what_their_seeds_draw(tmp_path, capsys):
+    examples.main(["--output", str(tmp_path)])
+    assert capsys.readouterr().out.split() == [str(tmp_path / name) for name in examples.EXAMPLES]
+    kept = fonts.FONTS_FOLDER.parent / "examples"
+    for name in examples.EXAMPLES:
+        drawn, shipped = (cv2.imread(str(folder / name)).astype(float) for folder in (tmp_path, kept))
+        assert np.abs(drawn - shipped).mean() < 3
+        assert (kept / name).stat().st_size < 150_000

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from retinanet.detection import stage1_detections, stage2_detections
 from retinanet.config import STAGE1, STAGE2
+from retinanet.detection import stage1_detections, stage2_detections
+from retinanet.evaluation import number_matches, text_matches
 from retinanet.label_encoder import encode_windows
 from retinanet.layers import anchor_boxes
 from retinanet.stage1 import anchor_strides
-from retinanet.evaluation import number_matches, text_matches
 from retinanet.stage2 import decode_boxes
 from retinanet.validation import labelled_text, stage1_figures, stage2_figures, texts_match
 
@@ -77,9 +77,7 @@ def test_perfect_predictions_of_stage1_are_found():
 
 def test_upside_down_window_is_not_found():
     window = np.array([[60, 100], [200, 100], [200, 130], [60, 130]], np.float32)
-    as_arrays = {
-        key: value.numpy() for key, value in stage1_detections(stage1_outputs(window, 0), STAGE1).items()
-    }
+    as_arrays = {key: value.numpy() for key, value in stage1_detections(stage1_outputs(window, 0), STAGE1).items()}
     labels = {"corners": Labels([[np.roll(window, 2, axis=0)]]), "classes": Labels([[0]])}
     figures = stage1_figures(lambda images: as_arrays, [(None, labels)])
     assert figures["windows_found"] == 0

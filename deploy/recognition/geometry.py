@@ -73,7 +73,7 @@ def polygon_iou(first: np.ndarray, second: np.ndarray) -> float:
     if cv2.isContourConvex(first) and cv2.isContourConvex(second):
         intersection = cv2.intersectConvexConvex(first, second)[0]
         union = abs(cv2.contourArea(first)) + abs(cv2.contourArea(second)) - intersection
-        return float(intersection / union) if union > 0 else 0.0
+        return min(float(intersection / union), 1.0) if union > 0 else 0.0
     points = np.concatenate([first, second])
     origin, scale = points.min(axis=0), 1000 / max(float(np.ptp(points, axis=0).max()), 1e-6)
     masks = []

@@ -120,7 +120,9 @@ def degrade(random: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     if random.random() < 0.3:
         factor = random.uniform(0.3, 0.9)
-        small = cv2.resize(picture, (max(8, int(width * factor)), max(8, int(height * factor))), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            picture, (max(8, int(width * factor)), max(8, int(height * factor))), interpolation=cv2.INTER_AREA
+        )
         picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     kind = random.random()
     if kind < 0.2:

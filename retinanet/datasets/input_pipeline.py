@@ -19,9 +19,10 @@ POINT_SIZE = (28, 64)
 
 
 def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
-    """Returns (tf.data.Dataset of augmented (images, labels) batches, examples in it); the last short batch is left out.
+    """Returns (tf.data.Dataset of augmented (images, labels) batches, examples in it).
 
-    Images are float32 (batch, height, width, 3), 0..255; labels as the stage's model takes them.
+    The last, short batch is left out. Images are float32 (batch, height, width, 3), 0..255; labels as the model of the
+    stage takes them.
 
     Raises:
         UserError: a path holds no dataset of this stage, or the training split is empty.
