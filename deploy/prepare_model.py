@@ -4,6 +4,7 @@ python prepare_model.py
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -21,9 +22,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Exports both stages."""
     args = parse_args(argv)
-    from retinanet.export import export_models
+    print(f"exporting {os.path.relpath(args.keras_dir)} to {os.path.relpath(args.output)}", flush=True)
+    from deploy.recognition.runtime import stderr_unless_it_fails
 
-    print(f"exporting {args.keras_dir} to {args.output} ...", flush=True)
+    # that no graphics card was found is no error here; real ones raise
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with stderr_unless_it_fails():
+        from retinanet.export import export_models
+
     export_models(keras_dir=args.keras_dir, output=args.output)
 
 

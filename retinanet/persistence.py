@@ -54,7 +54,12 @@ def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = Tr
     """Writes a `.keras` file beside its place and then moves it there, so that a kill leaves the old one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial.keras")
-    model.save(partial, include_optimizer=include_optimizer)
+    if not include_optimizer:
+        # Keras 3 always saves the optimizer of a compiled model: save one that never had any.
+        weights = model.get_weights()
+        model = type(model).from_config(model.get_config())
+        model.set_weights(weights)
+    model.save(partial)
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)

@@ -54,7 +54,7 @@ def test_a_bad_file_is_one_line_and_the_others_go_on(photos, capsys):
         str(photos / "bad.jpg"),
         str(photos / "more" / "b.png"),
     ]
-    assert TEXT in lines[1] and "not a readable file" in lines[2] and "no meter" in lines[3]
+    assert TEXT in lines[1] and "not a readable file" in lines[2] and "no_meter" in lines[3]
     assert lines[4] == "1 of 3 photos read"
     assert f"{photos / 'bad.jpg'}: not a photo" in output.err
     assert "reading" in output.err  # the bar

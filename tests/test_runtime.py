@@ -1,9 +1,11 @@
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
 
+from deploy.recognition import runtime
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.confidence import FEATURES, ConfidenceModel
 from deploy.recognition.errors import UserError
@@ -96,3 +98,13 @@ def test_manifests_that_are_none(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(UserError, match="manifest.json: (cannot be read as JSON|format version None)"):
         read_manifest(tmp_path)
+
+
+def test_native_messages_are_shown_only_after_a_failure(capfd):
+    with runtime.stderr_unless_it_fails():
+        os.write(2, b"found a processor\n")
+    os.write(2, b"own line\n")
+    with pytest.raises(ValueError, match="broken"), runtime.stderr_unless_it_fails():
+        os.write(2, b"cannot load\n")
+        raise ValueError("broken")
+    assert capfd.readouterr().err == "own line\ncannot load\n"

@@ -68,4 +68,5 @@ def alternative_texts(reading: Reading, probability: float, count: int = 4) -> t
     own = next((share for text, share in texts if text == reading.text), 0.0)
     rest = (1 - probability) / max(1 - own, 1e-6)
     others = [(text, min(share * rest, probability)) for text, share in texts if text != reading.text]
-    return ((reading.text, probability), *others[: count - 1])
+    possible = [(text, share) for text, share in others if share > 0]
+    return ((reading.text, probability), *possible[: count - 1])

@@ -41,7 +41,7 @@ def as_table(results: Sequence[Result]) -> str:
         if found.success:
             rows.append((str(result.path), found.text, found.counter_class, f"{found.confidence:.2f}", milliseconds))
         else:
-            reason = f"- {found.reason.replace('_', ' ')}"
+            reason = f"- {found.reason}"
             rows.append((str(result.path), reason, found.counter_class, "", milliseconds))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     # numbers right, words left

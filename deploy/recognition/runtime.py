@@ -1,10 +1,14 @@
 """The exported models: checked against their manifest, and called with NumPy arrays."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +49,12 @@ class Model:
     """One exported model in memory."""
 
     def __init__(self, folder: Path):
-        # set before TensorFlow is imported: its notes on the processor are not for the user
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        import tensorflow as tf
+        with stderr_unless_it_fails():
+            import tensorflow as tf
 
+            # kept, as the signature does not keep the model alive
+            self._model = tf.saved_model.load(str(folder))
         self._constant = tf.constant
-        # the signature does not keep the model alive
-        self._model = tf.saved_model.load(str(folder))
         self._signature = self._model.signatures["serving_default"]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -86,9 +89,35 @@ def load_models(folder: str | Path) -> Models:
         if hashlib.sha256(content).hexdigest() != digest:
             raise UserError(f"{folder / name}: differs from what {MANIFEST_NAME} says; {_HINT} again")
     (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in ("stage1", "stage2"))
-    return Models(
-        Model(folder / "stage1"), Model(folder / "stage2"), stage1_height, (width, height), _confidence(manifest)
-    )
+    stage1, stage2 = Model(folder / "stage1"), Model(folder / "stage2")
+    # the first call of a graph takes seconds: they belong to loading, not to the first photo
+    with stderr_unless_it_fails():
+        stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
+        stage2(np.zeros((1, height, width, 3), np.uint8))
+    return Models(stage1, stage2, stage1_height, (width, height), _confidence(manifest))
+
+
+@contextlib.contextmanager
+def stderr_unless_it_fails() -> Iterator[None]:
+    """Keeps back what native code writes to stderr, and shows it after all when the block raises.
+
+    TensorFlow notes there which processor it found and which graphics card it did not, before any setting of its
+    log level counts.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        original = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            with os.fdopen(os.dup(original), "wb") as stream:
+                shutil.copyfileobj(kept, stream)
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def read_manifest(folder: Path) -> dict:
