@@ -35,7 +35,8 @@ class TrainingRun:
         resume: go on from `output`.
         initial_weights: a `.keras` file of the same stage, or ImageNet weights of the backbone (`.weights.h5`);
             None starts from random weights.
-        config: epochs, batch size, learning rate and the rest.
+        defaults: what a fresh training uses where nothing is given; a resumed one goes on with its own values.
+        given: fields of TrainingConfig that were given explicitly; they win over both.
         seed: of the order and the augmentation.
     """
 
@@ -46,7 +47,8 @@ class TrainingRun:
     logs: Path
     resume: bool
     initial_weights: Path | None
-    config: TrainingConfig
+    defaults: TrainingConfig
+    given: dict[str, int | float] = dataclasses.field(default_factory=dict)
     seed: int = 0
 
 
@@ -59,21 +61,22 @@ def train(run: TrainingRun) -> Path:
     """
     model = _resumed_model(run) if run.resume else _fresh_model(run)
     done = model.training_state.get("epochs_done", 0)
-    if done >= run.config.epochs:
+    before = model.training_state.get("config") or dataclasses.asdict(run.defaults)
+    config = TrainingConfig(**{**before, **run.given})
+    model.training_state["config"] = dataclasses.asdict(config)
+    if done >= config.epochs:
         raise UserError(f"{run.output}: {done} epochs are done already; give --epochs above {done} to go on")
     batches, count = training_batches(
-        run.dataset_paths, model.model_config, run.config.batch_size, seed=run.seed + 1000 * done
+        run.dataset_paths, model.model_config, config.batch_size, seed=run.seed + 1000 * done
     )
-    steps = count // run.config.batch_size
+    steps = count // config.batch_size
     if not steps:
-        raise UserError(
-            f"{count} training examples make no batch of {run.config.batch_size}; give a smaller --batch_size"
-        )
+        raise UserError(f"{count} training examples make no batch of {config.batch_size}; give a smaller --batch_size")
     validation, validation_count = validation_batches(
-        run.validation_paths, model.model_config, run.config.batch_size, "validation", run.config.validation_limit
+        run.validation_paths, model.model_config, config.batch_size, "validation", config.validation_limit
     )
     print(f"stage {run.stage}: {count} training examples, {validation_count} for validation, {steps} steps an epoch")
-    _compile(model, run.config, steps)
+    _compile(model, config, steps)
     # KerasCV names its input and is given the pictures alone, as its own documentation does.
     warnings.filterwarnings("ignore", message="The structure of `inputs` doesn't match")
     model.fit(
@@ -81,7 +84,7 @@ def train(run: TrainingRun) -> Path:
         validation_data=validation,
         shuffle=False,
         initial_epoch=done,
-        epochs=run.config.epochs,
+        epochs=config.epochs,
         callbacks=[
             _StopAtNaN(),
             _Figures(run.stage, validation),
@@ -178,6 +181,7 @@ class _Checkpoint(keras.callbacks.Callback):
         is_best = value >= state.get("best", -math.inf)
         history = [*state.get("history", []), {key: round(float(number), 5) for key, number in logs.items()}]
         self.model.training_state = {
+            **state,
             "epochs_done": epoch + 1,
             "best": max(value, state.get("best", -math.inf)),
             "history": history,

@@ -41,12 +41,11 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         metavar="True|False",
         help="go on from --output with its optimizer, epoch and learning rate (default: False)",
     )
-    parser.add_argument("--epochs", type=positive_int, default=defaults.epochs, help=f"in all ({defaults.epochs})")
-    parser.add_argument("--batch_size", type=positive_int, default=defaults.batch_size, help=f"({defaults.batch_size})")
+    parser.add_argument("--epochs", type=positive_int, help=f"in all ({defaults.epochs})")
+    parser.add_argument("--batch_size", type=positive_int, help=f"({defaults.batch_size})")
     parser.add_argument(
         "--learning_rate",
         type=positive_float,
-        default=defaults.learning_rate,
         help=f"peak of warm-up and cosine ({defaults.learning_rate})",
     )
     parser.add_argument(
@@ -70,10 +69,9 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     if arguments.output.suffix != ".keras":
         parser.error(f"--output: expected a file name that ends in .keras, got {arguments.output}")
 
-    import dataclasses
-
     from retinanet.training import TrainingRun, train
 
+    tuned = ("epochs", "batch_size", "learning_rate")
     best = train(
         TrainingRun(
             stage=stage,
@@ -83,12 +81,8 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
             logs=arguments.logs,
             resume=arguments.resume_training,
             initial_weights=arguments.initial_weights or (shipped if shipped.is_file() else None),
-            config=dataclasses.replace(
-                defaults,
-                epochs=arguments.epochs,
-                batch_size=arguments.batch_size,
-                learning_rate=arguments.learning_rate,
-            ),
+            defaults=defaults,
+            given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},
             seed=arguments.seed,
         )
     )
