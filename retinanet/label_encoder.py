@@ -19,7 +19,7 @@ IGNORED_SIZE_STEPS = 1.3
 SIZE_STEP = 1.7
 
 # Shares of the window's width and height within which the anchor's centre must lie, from the middle.
-POSITIVE_ALONG, POSITIVE_ACROSS = 0.30, 0.45
+POSITIVE_ALONG, POSITIVE_ACROSS = 0.20, 0.45
 IGNORED_ALONG, IGNORED_ACROSS = 0.5, 0.9
 
 

@@ -12,33 +12,33 @@ from retinanet.config import ModelConfig
 
 @keras.saving.register_keras_serializable("meter_reader")
 class FeaturePyramid(keras.layers.Layer):
-    """Merges P3, P4 and P5 top-down into three maps of the same channels (Lin et al., 2017).
+    """Merges P3, P4 and P5 top-down into maps of the same channels (Lin et al., 2017), of which the finest are given.
 
     The lateral convolutions carry batch normalisation: the backbone's features have a standard deviation of about
     7, and without it the first losses run into the hundreds.
     """
 
-    def __init__(self, channels: int, **kwargs):
+    def __init__(self, channels: int, num_outputs: int = 3, **kwargs):
         super().__init__(**kwargs)
         self.channels = channels
+        self.num_outputs = num_outputs
         self.laterals = [keras.layers.Conv2D(channels, 1, use_bias=False) for _ in range(3)]
         self.normalizations = [keras.layers.BatchNormalization() for _ in range(3)]
-        self.outputs_3x3 = [keras.layers.Conv2D(channels, 3, padding="same") for _ in range(3)]
+        self.outputs_3x3 = [keras.layers.Conv2D(channels, 3, padding="same") for _ in range(num_outputs)]
         self.upsample = keras.layers.UpSampling2D(2)
 
     def build(self, input_shape):
         """Builds the convolutions for the channels of a dictionary of P3, P4 and P5."""
         merged = (None, None, None, self.channels)
-        for level, lateral, normalization, output in zip(
-            ("P3", "P4", "P5"), self.laterals, self.normalizations, self.outputs_3x3, strict=True
-        ):
+        for level, lateral, normalization in zip(("P3", "P4", "P5"), self.laterals, self.normalizations, strict=True):
             lateral.build((None, None, None, input_shape[level][-1]))
             normalization.build(merged)
+        for output in self.outputs_3x3:
             output.build(merged)
         self.built = True
 
     def call(self, inputs, training=False):
-        """Returns [P3, P4, P5], each (batch, height / stride, width / stride, channels)."""
+        """Returns the first `num_outputs` of [P3, P4, P5], each (batch, height / stride, width / stride, channels)."""
         p3, p4, p5 = (
             normalization(lateral(inputs[level]), training=training)
             for level, lateral, normalization in zip(
@@ -47,15 +47,16 @@ class FeaturePyramid(keras.layers.Layer):
         )
         p4 = p4 + self.upsample(p5)
         p3 = p3 + self.upsample(p4)
-        return [output(level) for output, level in zip(self.outputs_3x3, (p3, p4, p5), strict=True)]
+        return [output(level) for output, level in zip(self.outputs_3x3, (p3, p4, p5), strict=False)]
 
     def compute_output_shape(self, input_shape):
-        """Returns the three maps' shapes."""
-        return [tuple(input_shape[level][:-1]) + (self.channels,) for level in ("P3", "P4", "P5")]
+        """Returns the maps' shapes."""
+        levels = ("P3", "P4", "P5")[: self.num_outputs]
+        return [tuple(input_shape[level][:-1]) + (self.channels,) for level in levels]
 
     def get_config(self):
         """Returns what from_config needs."""
-        return {**super().get_config(), "channels": self.channels}
+        return {**super().get_config(), "channels": self.channels, "num_outputs": self.num_outputs}
 
 
 @keras.saving.register_keras_serializable("meter_reader")

@@ -28,7 +28,9 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
         backbone = pyramid_backbone(
             model_config.input_height, model_config.input_width, backbone_weights, model_config.frozen_until
         )
-        feature_pyramid = FeaturePyramid(model_config.pyramid_channels, name="feature_pyramid")
+        feature_pyramid = FeaturePyramid(
+            model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
+        )
         classification_head, box_head = prediction_heads(model_config, NUMBERS_PER_ANCHOR)
         images = keras.Input(backbone.input_shape[1:], name="images")
         levels = feature_pyramid(backbone(images))

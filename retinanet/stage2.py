@@ -43,7 +43,9 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
             num_classes=len(model_config.class_names),
             bounding_box_format="xyxy",
             label_encoder=label_encoder,
-            feature_pyramid=FeaturePyramid(model_config.pyramid_channels, name="feature_pyramid"),
+            feature_pyramid=FeaturePyramid(
+                model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
+            ),
             classification_head=classification_head,
             box_head=box_head,
             **kwargs,

@@ -14,8 +14,9 @@ def look_at_photo(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a view (size, size, 3) of a photo and the windows' corners (n, 4, 2) in it.
 
-    Half of the views are first looks, the whole photo at any rotation; a third are second looks, zoomed on one
-    window and nearly upright, as recognition takes them; the rest stand anywhere.
+    A third of the views are first looks, the whole photo at any rotation, from which a rough window is enough; half
+    are second looks, zoomed on one window and nearly upright, as recognition takes them for the exact corners; the
+    rest stand anywhere.
     """
     extent = max(photo.shape[:2])
     center = np.array([photo.shape[1], photo.shape[0]], np.float32) / 2
@@ -23,12 +24,12 @@ def look_at_photo(
     angle = random.uniform(-180, 180) if random.random() < 0.6 else random.normal(0, 8) + 90 * random.integers(4)
     drift = random.uniform(-0.12, 0.12, 2) * size
     kind = random.random()
-    if len(corners) and kind > 0.5:
+    if len(corners) and kind > 0.33:
         window = corners[random.integers(len(corners))]
         width, height = side_lengths(window)
         length = max(width, height, 1.0)
         center = window.mean(axis=0)
-        if kind < 0.85:
+        if kind < 0.87:
             reading = window[1] + window[2] - window[0] - window[3]
             upright = np.degrees(np.arctan2(reading[1], reading[0]))
             turn = random.choice([0, 90, 180, 270], p=[0.8, 0.06, 0.08, 0.06])
