@@ -146,8 +146,7 @@ class Detector:
         self.model = model
         config = model.model_config
         self._decode = tf.function(lambda predictions: DETECTIONS[config.stage](predictions, config))
-        forward = lambda images: model(images, training=False)  # noqa: E731
-        self._forward = tf.function(forward) if keras.backend.backend() == "tensorflow" else forward
+        self._forward = tf.function(model.forward) if keras.backend.backend() == "tensorflow" else model.forward
 
     def __call__(self, images) -> dict[str, np.ndarray]:
         """Returns the detections of pictures (batch, height, width, 3), RGB, 0..255, as NumPy arrays."""

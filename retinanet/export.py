@@ -71,7 +71,7 @@ def _export(model, folder: Path) -> None:
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
     def serve(images):
-        return DETECTIONS[config.stage](model(tf.cast(images, tf.float32), training=False), config)
+        return DETECTIONS[config.stage](model.forward(tf.cast(images, tf.float32)), config)
 
     tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": serve})
 

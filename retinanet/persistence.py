@@ -36,6 +36,10 @@ class TrainableModel:
         model.training_state = dict(config["training_state"])
         return model
 
+    def forward(self, images):
+        """Returns the raw predictions for RGB pixels (batch, height, width, 3), 0..255, as used after training."""
+        return self(images, training=False)
+
     def get_compile_config(self) -> dict:
         """Returns the optimizer; the losses belong to the stage."""
         if not self.compiled:

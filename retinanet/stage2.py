@@ -62,6 +62,10 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
             **kwargs,
         )
 
+    def forward(self, images):
+        """Returns the raw predictions; KerasCV's network takes its input by name."""
+        return self({"images": images}, training=False)
+
     def get_config(self):
         """Returns what from_config needs; the parts are made anew from the model's configuration."""
         return self.own_config()
