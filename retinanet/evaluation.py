@@ -107,7 +107,8 @@ def evaluate(
             turns=turns,
             right=right,
             iou=iou,
-            window_found=iou > source.least_iou and (ordered is None or _same_order(recognition.corners, ordered)),
+            window_found=bool(iou > source.least_iou)
+            and (ordered is None or _same_order(recognition.corners, ordered)),
             text_right=any(matches(recognition.text, reading) for reading in right),
             recognition=recognition,
         )

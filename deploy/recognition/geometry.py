@@ -82,7 +82,7 @@ def polygon_iou(first: np.ndarray, second: np.ndarray) -> float:
         cv2.fillPoly(mask, [np.round((polygon - origin) * scale).astype(np.int32)], 1)
         masks.append(mask.astype(bool))
     union = np.count_nonzero(masks[0] | masks[1])
-    return np.count_nonzero(masks[0] & masks[1]) / union if union else 0.0
+    return float(np.count_nonzero(masks[0] & masks[1]) / union) if union else 0.0
 
 
 def bounding_box(points: np.ndarray) -> np.ndarray:

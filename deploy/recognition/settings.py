@@ -48,7 +48,7 @@ class ReadingSettings:
     gap_score: float = 0.1
     fraction_score: float = 0.35
     point_score: float = 0.3
-    column_overlap: float = 0.5
+    column_overlap: float = 0.25
     row_distance: float = 0.45
     height_range: tuple[float, float] = (0.55, 1.7)
     gap_pitch: float = 1.6
