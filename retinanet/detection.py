@@ -34,7 +34,8 @@ def stage1_detections(predictions: dict, config: ModelConfig) -> dict:
     """Returns the windows of each picture, the best first.
 
     Args:
-        predictions: `box` (batch, anchors, 12) and `classification` (batch, anchors, classes) of stage 1.
+        predictions: `box` (batch, anchors, 12), `half_turn` (batch, anchors) and `classification` (batch, anchors,
+            classes) of stage 1.
         config: the model's.
 
     Returns:
@@ -49,7 +50,7 @@ def stage1_detections(predictions: dict, config: ModelConfig) -> dict:
     keep, valid = _suppress(boxes, best, MAX_WINDOWS)
     kept_scores = tf.gather(best, keep, batch_dims=1) * valid
     return {
-        "corners": _vote(corners, best, keep),
+        "corners": _vote(corners, predictions["half_turn"], best, keep),
         "boxes": tf.gather(boxes, keep, batch_dims=1),
         "scores": kept_scores,
         "classes": tf.gather(tf.argmax(scores, axis=-1, output_type=tf.int32), keep, batch_dims=1),
@@ -92,23 +93,32 @@ def stage2_detections(predictions: dict, config: ModelConfig) -> dict:
     }
 
 
-def _vote(corners, scores, keep):
+def _vote(corners, half_turn, scores, keep):
     """Returns the corners (batch, kept, 4, 2) of the kept windows, averaged over the anchors that found the same ones.
 
-    Every anchor errs in its own way: those whose corners all lie within VOTING_DISTANCE of the kept window's, in its
-    heights, take part with their score as weight.
+    Every anchor errs in its own way: those whose corners, one way up or the other, all lie within VOTING_DISTANCE of
+    the kept window's, in its heights, take part with their score as weight. They also vote on which way up it is.
     """
     import tensorflow as tf
 
     top_scores, top = tf.math.top_k(scores, k=VOTERS)
-    voters = tf.gather(corners, top, batch_dims=1)  # (batch, voters, 4, 2)
-    kept = tf.gather(corners, keep, batch_dims=1)  # (batch, kept, 4, 2)
-    height = tf.norm(kept[:, :, 3] + kept[:, :, 2] - kept[:, :, 0] - kept[:, :, 1], axis=-1) / 2
-    distance = tf.reduce_max(tf.norm(kept[:, :, None] - voters[:, None], axis=-1), axis=-1)  # (batch, kept, voters)
-    weights = top_scores[:, None] * tf.cast(distance <= VOTING_DISTANCE * height[..., None], tf.float32)
+    voters = tf.gather(corners, top, batch_dims=1)[:, None]  # (batch, 1, voters, 4, 2)
+    opposite = tf.roll(voters, shift=2, axis=3)
+    kept = tf.gather(corners, keep, batch_dims=1)[:, :, None]  # (batch, kept, 1, 4, 2)
+    height = tf.norm(kept[..., 3, :] + kept[..., 2, :] - kept[..., 0, :] - kept[..., 1, :], axis=-1) / 2
+    same_distance = tf.reduce_max(tf.norm(kept - voters, axis=-1), axis=-1)  # (batch, kept, voters)
+    opposite_distance = tf.reduce_max(tf.norm(kept - opposite, axis=-1), axis=-1)
+    is_same = same_distance <= opposite_distance
+    near = tf.minimum(same_distance, opposite_distance) <= VOTING_DISTANCE * height
+    weights = top_scores[:, None] * tf.cast(near, tf.float32)
     total = tf.reduce_sum(weights, axis=-1)[..., None, None]
-    mean = tf.einsum("bkv,bvcd->bkcd", weights, voters) / tf.maximum(total, 1e-6)
-    return tf.where(total > 1e-6, mean, kept)
+    aligned = tf.where(is_same[..., None, None], voters, opposite)
+    mean = tf.einsum("bkv,bkvcd->bkcd", weights, aligned) / tf.maximum(total, 1e-6)
+    mean = tf.where(total > 1e-6, mean, kept[:, :, 0])
+    # 1 for a voter that reads the kept window's way, -1 for one that would turn it
+    way = tf.tanh(-tf.gather(half_turn, top, batch_dims=1) / 2)[:, None] * tf.where(is_same, 1.0, -1.0)
+    turned = tf.reduce_sum(weights * way, axis=-1) < 0
+    return tf.where(turned[..., None, None], tf.roll(mean, shift=2, axis=2), mean)
 
 
 def _suppress(boxes, scores, limit: int):

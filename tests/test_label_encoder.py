@@ -5,7 +5,7 @@ from deploy.recognition.geometry import polygon_iou
 from retinanet.config import STAGE1
 from retinanet.label_encoder import BOX_VARIANCE, decode_windows, encode_windows
 from retinanet.layers import anchor_boxes
-from retinanet.stage1 import anchor_strides
+from retinanet.stage1 import anchor_strides, nearer_way_up
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +85,16 @@ def test_two_windows_share_the_anchors_by_place(anchors, strides):
 def test_near_misses_are_left_out_of_the_loss(anchors, strides):
     _, targets = encode([[turned_window((160, 160), 98, 24, 0)]], [[0]], anchors, strides)
     assert np.count_nonzero(targets == -2) > np.count_nonzero(targets == 0) > 2
+
+
+def test_corners_learn_the_nearer_way_up():
+    corners = np.array([0, 0, 4, 0, 4, 1, 0, 1], np.float32)
+    halved = np.array([4, 1, 0, 1, 0, 0, 4, 0], np.float32)
+    target = np.concatenate([[2, 0.5, 1, 1], corners])[None, None].repeat(3, axis=1).astype(np.float32)
+    predicted = target.copy()
+    predicted[0, 1, 4:] = halved + 0.3
+    predicted[0, 2, 4:] = 0.4 * corners + 0.6 * halved
+    nearer, turned = (np.array(values) for values in nearer_way_up(target, predicted))
+    np.testing.assert_array_equal(turned, [[0, 1, 1]])
+    np.testing.assert_array_equal(nearer[0, :, 4:], [corners, halved, halved])
+    np.testing.assert_array_equal(nearer[..., :4], target[..., :4])

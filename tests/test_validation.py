@@ -3,7 +3,7 @@ import pytest
 
 from retinanet.config import STAGE1, STAGE2
 from retinanet.detection import stage1_detections, stage2_detections
-from retinanet.evaluation import number_matches, text_matches
+from retinanet.scoring import number_matches, text_matches
 from retinanet.label_encoder import encode_windows
 from retinanet.layers import anchor_boxes
 from retinanet.stage1 import anchor_strides
@@ -57,7 +57,32 @@ def stage1_outputs(window, number):
     )
     classification = np.full((1, len(anchor_boxes(STAGE1)), 4), -8, np.float32)
     classification[0, np.array(classes)[0] >= 0, number] = 4
-    return {"box": np.array(deltas), "classification": classification}
+    half_turn = np.full(classification.shape[:2], -6, np.float32)
+    return {"box": np.array(deltas), "half_turn": half_turn, "classification": classification}
+
+
+def test_corners_that_start_at_the_wrong_end_are_turned_by_half():
+    window = np.array([[60, 100], [200, 110], [198, 140], [58, 130]], np.float32)
+    outputs = stage1_outputs(np.roll(window, 2, axis=0), 0)
+    # all anchors say that their corners start at the wrong end, but one, whose corners start at the right one
+    outputs["half_turn"][:] = 6
+    positive = np.flatnonzero(outputs["classification"][0, :, 0] > 0)
+    outputs["box"][0, positive[0]] = stage1_outputs(window, 0)["box"][0, positive[0]]
+    outputs["half_turn"][0, positive[0]] = -6
+    detections = stage1_detections(outputs, STAGE1)
+    np.testing.assert_allclose(detections["corners"].numpy()[0, 0], window, atol=1e-2)
+
+
+def test_way_up_is_what_most_anchors_say():
+    window = np.array([[60, 100], [200, 110], [198, 140], [58, 130]], np.float32)
+    outputs = stage1_outputs(window, 0)
+    positive = np.flatnonzero(outputs["classification"][0, :, 0] > 0)
+    assert len(positive) >= 3
+    outputs["half_turn"][0, positive[:1]] = 6
+    np.testing.assert_allclose(stage1_detections(outputs, STAGE1)["corners"].numpy()[0, 0], window, atol=1e-2)
+    outputs["half_turn"][0, positive[:-1]] = 6
+    turned = stage1_detections(outputs, STAGE1)["corners"].numpy()[0, 0]
+    np.testing.assert_allclose(turned, np.roll(window, 2, axis=0), atol=1e-2)
 
 
 def test_perfect_predictions_of_stage1_are_found():

@@ -178,9 +178,9 @@ class MeterReader:
         windows = self._zoomed_look(photos, first)
         result: list[Window | None] = []
         for before, after in zip(first, windows, strict=True):
-            if before and not (after and after.is_plausible(settings.min_area_share)):
+            if before and not (after and after.is_plausible(settings)):
                 after = None
-                if before.is_plausible(settings.min_area_share):
+                if before.is_plausible(settings):
                     after = dataclasses.replace(before, score=before.score * settings.missed_factor)
             result.append(after)
         moved = [
@@ -189,7 +189,7 @@ class MeterReader:
         ]
         if any(moved):
             for index, third in enumerate(self._zoomed_look(photos, moved)):
-                if third and third.is_plausible(settings.min_area_share):
+                if third and third.is_plausible(settings):
                     result[index] = third
         return result
 
@@ -201,7 +201,7 @@ class MeterReader:
             if window is None:
                 continue
             starts = [window.corners]
-            if not window.is_plausible(settings.min_area_share):
+            if not window.is_plausible(settings):
                 # the corners make no sense: the box does, any way up
                 starts = [np.roll(window.corners_in_box, -turns, axis=0) for turns in range(4)]
             for corners in starts:

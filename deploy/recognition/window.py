@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from .classes import STAGE1_CLASSES
-from .geometry import bounding_box, is_convex, rectangle_corners, side_lengths, transform_points
+from .geometry import bounding_box, is_convex, polygon_iou, rectangle_corners, side_lengths, transform_points
 from .rectification import warp
+from .settings import WindowSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,20 +38,22 @@ class Window:
         label: one of STAGE1_CLASSES.
         corners_in_box: (4, 2), the corners of the box found beside the corners, in the photo: at hand where the
             corners themselves make no sense.
+        box_overlap: of that box and the corners' bounding box in the view, intersection over union, 0 to 1.
     """
 
     corners: np.ndarray
     score: float
     label: str
     corners_in_box: np.ndarray
+    box_overlap: float
 
-    def is_plausible(self, min_area_share: float) -> bool:
-        """Tells whether the corners are a convex quadrilateral that fills this share of their bounding box."""
-        if not is_convex(self.corners):
+    def is_plausible(self, settings: WindowSettings) -> bool:
+        """Tells whether the corners are a convex quadrilateral, neither a needle nor far from the box beside them."""
+        if not is_convex(self.corners) or self.box_overlap < settings.min_box_overlap:
             return False
         left, top, right, bottom = bounding_box(self.corners)
         area = cv2.contourArea(np.asarray(self.corners, np.float32))
-        return bool(area >= min_area_share * (right - left) * (bottom - top))
+        return bool(area >= settings.min_area_share * (right - left) * (bottom - top))
 
 
 def letterbox(photo: np.ndarray, size: int) -> View:
@@ -106,5 +109,12 @@ def best_window(view: View, outputs: dict[str, np.ndarray], index: int, central:
         return None
     left, top, right, bottom = outputs["boxes"][index][best]
     in_box = rectangle_corners(right - left, bottom - top) + (left, top)
-    label = STAGE1_CLASSES[int(outputs["classes"][index][best])]
-    return Window(view.to_photo(corners[best]), float(scores[best]), label, view.to_photo(in_box))
+    left, top, right, bottom = bounding_box(corners[best])
+    around = rectangle_corners(right - left, bottom - top) + (left, top)
+    return Window(
+        corners=view.to_photo(corners[best]),
+        score=float(scores[best]),
+        label=STAGE1_CLASSES[int(outputs["classes"][index][best])],
+        corners_in_box=view.to_photo(in_box),
+        box_overlap=polygon_iou(in_box, around),
+    )

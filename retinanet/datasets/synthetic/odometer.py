@@ -1,4 +1,4 @@
-"""How the wheels of a mechanical counter stand.
+"""How the wheels of a mechanical counter stand, and what is read from them.
 
 A phase is a wheel's turn in digits: 3.6 is six tenths of the way from 3 to 4. The last wheel turns evenly; every other
 one stands still except while the wheel to its right goes from 9 to 0, when both turn together.
@@ -6,13 +6,19 @@ one stands still except while the wheel to its right goes from 9 to 0, when both
 
 import numpy as np
 
-# A wheel that has all but arrived at the next digit would be read as that one: such phases are not drawn.
-LAST_PHASE = 0.86
+# Between two digits the lower one counts, until the upper one fills most of the opening: people who read meters write
+# the upper one down from about here on.
+LOWER_UNTIL = 0.6
+
+
+def digit_at(phase: float) -> int:
+    """Returns the digit that a wheel at this phase counts as: at 3.6 still the lower one, and 9 between 9 and 0."""
+    return int(np.floor(phase + 1 - LOWER_UNTIL - 1e-9)) % 10
 
 
 def digits_of(phases: tuple[float, ...]) -> list[int]:
-    """Returns the digit that each wheel counts as: the lower of the two it stands between, 9 between 9 and 0."""
-    return [int(np.floor(phase)) % 10 for phase in phases]
+    """Returns the digit that each wheel counts as; wheels that turn together change together."""
+    return [digit_at(phase) for phase in phases]
 
 
 def carried_phases(digits: list[int], turn: float) -> tuple[float, ...]:
@@ -32,5 +38,5 @@ def random_phases(random: np.random.Generator, wheels: int) -> tuple[float, ...]
         digits[: int(random.integers(0, max(1, wheels // 2 + 1)))] = 0
     if random.random() < 0.15:
         digits[wheels - int(random.integers(1, min(4, wheels))) :] = 9
-    turn = random.uniform(0, LAST_PHASE) if random.random() < 0.6 else abs(random.normal(0, 0.03))
+    turn = random.uniform(0, 1) if random.random() < 0.6 else abs(random.normal(0, 0.03))
     return carried_phases([int(digit) for digit in digits], float(turn))

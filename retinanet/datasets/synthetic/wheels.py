@@ -6,7 +6,6 @@ the "Tenth of step of a meter digit" collection.
 
 import csv
 import functools
-import math
 import zipfile
 from pathlib import Path
 
@@ -17,22 +16,14 @@ from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import Pending, WindowCrop
 from retinanet.datasets.synthetic.crops import degrade_crop, split_of
+from retinanet.datasets.synthetic.odometer import digit_at
 from retinanet.datasets.synthetic.paint import color_near, line_frame, upright_box
 from retinanet.datasets.synthetic.windows import BOX_INSET
-
-# The labels are off by about 0.1: within this of a digit, a wheel shows that digit.
-LABEL_NOISE = 0.15
 
 # Of the known groups of meters in the training part, every so many-th is kept for validation.
 VALIDATION_STRIDE, VALIDATION_START = 7, 3
 
 UNKNOWN_GROUP = "."
-
-
-def digit_of(tenths: float) -> int:
-    """Returns the digit that a wheel at this phase counts as: the lower one, or the one it all but stands at."""
-    nearest = round(tenths)
-    return (nearest if abs(tenths - nearest) <= LABEL_NOISE + 1e-9 else math.floor(tenths)) % 10
 
 
 @functools.cache
@@ -99,7 +90,7 @@ def _pick(
     resters, turners = {}, {}
     for file, tenths in files:
         group = resters if abs(tenths - round(tenths)) <= 0.25 else turners
-        group.setdefault(digit_of(tenths), []).append(file)
+        group.setdefault(digit_at(tenths), []).append(file)
     candidates = []
     for order in range(count * 3):
         group = resters if random.random() < resting else turners

@@ -34,7 +34,7 @@ class DrawnWindow:
             is about as wide as its digits and as high as the opening, wherever the digits stand.
         reading: `00595,825`.
         label: `analog` or `digital`.
-        phases: turns of each wheel in digits, 0 to 10; a wheel at 3.6 shows more of 4 than of 3 and counts as 3.
+        phases: turns of each wheel in digits, 0 to 10; a wheel at 3.5 shows 3 and 4 and counts as 3, see `odometer`.
             Empty for a display.
         plate: (3,) RGB of the plate, 0 to 255.
     """
@@ -90,7 +90,6 @@ def draw_wheels(
 
     # From above or below, the camera sees all wheels a little turned.
     rest = float(np.clip(random.normal(0, 0.05), -0.1, 0.1)) if random.random() < 0.8 else random.uniform(-0.2, 0.2)
-    rest = min(rest, 0.9 - max(phase % 1 for phase in phases))
     slack = random.uniform(0.0, 0.05) if random.random() < 0.85 else random.uniform(0.05, 0.09)
     depth, contrast = max(1, round(unit * random.uniform(0.01, 0.06))), random.uniform(0.05, 0.6)
     # The last wheel may show through a taller opening, to one side or both.
