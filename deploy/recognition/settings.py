@@ -15,6 +15,8 @@ class WindowSettings:
         third_look_shift: a third look follows when the second moved the corners, on average, by more than this
             share of the window's height.
         min_area_share: a quadrilateral that fills less than this share of its box cannot be trusted.
+        min_box_overlap: corners whose bounding box and the box found beside them overlap less, as intersection over
+            union, cannot be trusted either.
         flip_below: a reading of which the digits' mean score is below it is also tried upside down.
     """
 
@@ -24,6 +26,7 @@ class WindowSettings:
     missed_factor: float = 0.5
     third_look_shift: float = 0.2
     min_area_share: float = 0.15
+    min_box_overlap: float = 0.4
     flip_below: float = 0.5
 
 
