@@ -2,9 +2,16 @@ import cv2
 import numpy as np
 import pytest
 
-from retinanet.config import STAGE1
+from retinanet.config import STAGE1, STAGE2
 from retinanet.datasets import augmentation
-from retinanet.datasets.input_pipeline import MAX_OBJECTS, POINT_SIZE, _pad_boxes, _plain_stage1
+from retinanet.datasets.input_pipeline import (
+    MAX_OBJECTS,
+    POINT_SIZE,
+    UPSIDE_DOWN_SHARE,
+    _augmented_stage2,
+    _pad_boxes,
+    _plain_stage1,
+)
 
 
 def photo_with_window():
@@ -81,3 +88,22 @@ def test_points_grow_and_padding_lies_outside():
     np.testing.assert_allclose(boxes[0], [102 - POINT_SIZE[0] / 2, 70, 102 + POINT_SIZE[0] / 2, 134])
     assert classes.tolist() == [13] + [-1] * (MAX_OBJECTS[2] - 1)
     assert np.all(boxes[1:] < 0)
+
+
+def test_windows_upside_down_have_nothing_to_find():
+    window = np.zeros((256, 256, 3), np.uint8)
+    window[40:200, 20:60] = 255
+    upside_down = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        boxes, labels = np.array([[40, 20, 200, 60]], np.float32) / 256, np.array([7])
+        view, padded, classes = _augmented_stage2(random, window, boxes, labels, STAGE2)
+        grey = view.mean(axis=2).astype(float)
+        # the digit is what differs from the middle, dark on light ones too
+        left, right = (
+            abs(grey[:, 20:60].mean() - grey[:, 128].mean()),
+            abs(grey[:, 196:236].mean() - grey[:, 128].mean()),
+        )
+        assert (right > left) == (classes[0] == -1)
+        upside_down += classes[0] == -1
+    assert upside_down == pytest.approx(200 * UPSIDE_DOWN_SHARE, abs=12)

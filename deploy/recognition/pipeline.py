@@ -225,7 +225,7 @@ class MeterReader:
         flipped = self._detect(doubtful, clock)
         return {
             index: (flipped[index], True)
-            if index in flipped and flipped[index].score > reading.score
+            if index in flipped and _evidence(flipped[index]) > _evidence(reading)
             else (reading, False)
             for index, reading in readings.items()
         }
@@ -273,6 +273,11 @@ class MeterReader:
             alternatives=alternative_texts(reading, probability),
             window=crop,
         )
+
+
+def _evidence(reading: Reading) -> float:
+    """Returns how much speaks for a reading: the sum of its digits' scores."""
+    return sum(digit.score for digit in reading.digits)
 
 
 def _shift(before: Window, after: Window) -> float:

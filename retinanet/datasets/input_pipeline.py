@@ -16,6 +16,9 @@ SHUFFLE_BUFFER = 20_000
 # A decimal point is a few pixels large, smaller than any anchor; it is learned as a box of this width and height in
 # pixels around it, of which only the middle counts when a text is read.
 POINT_SIZE = (28, 64)
+# Of the training windows of stage 2, so many are shown upside down, with nothing to find: it has to tell which way up a
+# reading stands, since 0, 1, 8 and 6 with 9 look like digits both ways.
+UPSIDE_DOWN_SHARE = 0.08
 
 
 def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
@@ -104,6 +107,8 @@ def _plain_stage1(random, image, boxes, labels, config):
 def _augmented_stage2(random, image, boxes, labels, config):
     size = (config.input_width, config.input_height)
     view, boxes = augmentation.jitter_window(random, image, _boxes_xyxy(boxes, image), size)
+    if random.random() < UPSIDE_DOWN_SHARE:
+        view, boxes, labels = np.ascontiguousarray(view[::-1, ::-1]), boxes[:0], labels[:0]
     view = augmentation.change_light(random, augmentation.change_colors(random, view))
     return augmentation.degrade(random, view), *_pad_boxes(boxes, labels)
 
