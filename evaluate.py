@@ -1,62 +1,50 @@
-"""Measures recognition on a labelled set: share of windows found, share of whole texts right, milliseconds.
+"""Measures recognition on labelled sets: windows, digits and texts right, the confidence, and the failures as pictures.
 
-python evaluate.py mbarira data/mbarira --split test --turns 0 1 2 3 --failures output/failures
+python evaluate.py mbarira MBARIRA chongqing CHONGQING --split validation --turns 0 1 2 3 --output output/evaluation
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet import cli
-
-FOLDER = Path(__file__).resolve().parent
-SOURCE_NAMES = ("mbarira", "chongqing", "beregun_itelma", "russian_flats")
+from retinanet import cli, evaluation_cli
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Returns the arguments."""
+    """Returns the arguments; `sets` as pairs of a source's name and its folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", choices=SOURCE_NAMES)
-    parser.add_argument("path", type=cli.existing_path, help="the set's folder, as its source lays it out")
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
-    parser.add_argument(
-        "--turns", type=int, nargs="+", choices=range(4), default=[0], help="quarter turns clockwise (default: 0)"
-    )
-    parser.add_argument("--models", type=Path, default=FOLDER / "deploy" / "models", help="default: deploy/models")
-    parser.add_argument("--failures", type=Path, metavar="DIR", help="writes annotated pictures of the wrong ones")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="writes every photo's result")
-    return parser.parse_args(argv)
+    evaluation_cli.add_arguments(parser, split="test", turns=[0])
+    parser.add_argument("--no_meter", type=cli.existing_path, metavar="DIR", help="photos without a meter")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="writes index.html, charts, failures, results.json")
+    args = parser.parse_args(argv)
+    args.sets = evaluation_cli.pairs(parser, args.sets)
+    if not (args.sets or args.no_meter):
+        parser.error("expected pairs of SOURCE and PATH, or --no_meter DIR")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Prints the table."""
+    """Prints the tables."""
     args = parse_args(argv)
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.evaluation import evaluate, table
+    from retinanet.evaluation import evaluate, evaluate_without_meter
+    from retinanet.evaluation_page import FAILURES_FOLDER, write_report
+    from retinanet.evaluation_report import all_tables, as_text
 
-    reader = MeterReader(load_models(args.models))
-    rows = []
+    models = load_models(args.models)
+    reader = MeterReader(models, models.settings)
+    failures = args.output / FAILURES_FOLDER if args.output else None
+    results = []
     for turns in args.turns:
-        results = evaluate(reader, args.source, args.path, args.split, turns, args.failures)
-        rows.append((f"{args.source} {args.split} {90 * turns} deg", results))
-    if args.json:
-        entries = [
-            {
-                "name": result.name,
-                "turns": result.turns,
-                "right": list(result.right),
-                "iou": round(result.iou, 4),
-                "window_found": result.window_found,
-                "text_right": result.text_right,
-                **result.recognition.to_dict(),
-            }
-            for _, results in rows
-            for result in results
-        ]
-        args.json.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-    print(table(rows))
+        for name, path in args.sets:
+            results += evaluate(reader, name, path, args.split, turns, failures)
+        if args.no_meter:
+            results += evaluate_without_meter(reader, args.no_meter, turns, failures)
+    for title, columns, rows in all_tables(results):
+        print(f"{title}\n{as_text(columns, rows)}\n")
+    if args.output:
+        print(f"report: {write_report(args.output, results)}")
 
 
 if __name__ == "__main__":

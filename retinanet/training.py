@@ -22,6 +22,10 @@ MODELS = {1: Stage1RetinaNet, 2: Stage2RetinaNet}
 MODEL_CONFIGS: dict[int, ModelConfig] = {1: STAGE1, 2: STAGE2}
 
 
+class DivergedError(UserError):
+    """The loss is not a number any more."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingRun:
     """What one call of a training script asks for.
@@ -150,7 +154,7 @@ class _StopAtNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite((logs or {}).get("loss", 0.0)):
-            raise UserError("the loss is not a number any more; resume with a smaller --learning_rate")
+            raise DivergedError("the loss is not a number any more; resume with a smaller --learning_rate")
 
 
 class _Figures(keras.callbacks.Callback):

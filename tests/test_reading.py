@@ -2,13 +2,6 @@ import numpy as np
 import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
-from deploy.recognition.confidence import (
-    FEATURES,
-    ConfidenceModel,
-    alternative_texts,
-    confidence,
-    confidence_features,
-)
 from deploy.recognition.reading import decode_reading, join_text
 
 
@@ -113,34 +106,3 @@ def test_a_gap_is_filled_by_a_weak_wheel():
 def test_join_text():
     assert join_text("012", "") == "012"
     assert join_text("012", "3") == "012,3"
-
-
-def test_confidence_features():
-    entries = [entry("1", 0.9, 0.1), entry("2", 0.5, 0.2, d3=0.4), entry("4", 0.8, 0.3), entry("5", 0.9, 0.5)]
-    features = dict(zip(FEATURES, confidence_features(decode(entries), 0.7), strict=True))
-    assert features["log_product"] == pytest.approx(np.log(0.9 * 0.5 * 0.8 * 0.9))
-    assert features["weakest"] == pytest.approx(0.5)
-    assert features["margin"] == pytest.approx(0.1)
-    assert features["window_score"] == pytest.approx(0.7)
-    assert features["unevenness"] == pytest.approx(0, abs=1e-6)  # one wider step is no unevenness
-
-
-def test_confidence_is_logistic():
-    model = ConfidenceModel(intercept=1.0, weights=(0, 2.0, 0, 0, 0))
-    assert confidence(np.array([0, 0.5, 0, 0, 0]), model) == pytest.approx(1 / (1 + np.exp(-2)))
-    assert confidence(np.array([0, -1e9, 0, 0, 0]), model) < 1e-12
-
-
-def test_default_confidence_orders_good_and_bad_readings():
-    good = confidence(confidence_features(decode(row("12345", 0.95)), 0.95))
-    doubtful = confidence(confidence_features(decode([*row("1234", 0.9), entry("5", 0.45, 0.5, d6=0.4)]), 0.9))
-    assert good > 0.8 > 0.5 > doubtful
-
-
-def test_alternative_texts():
-    reading = decode([*row("12", 0.8), entry("3", 0.6, 0.3, d4=0.2), entry("floatp", 0.9, 0.3)])
-    texts = alternative_texts(reading, 0.7)
-    assert texts[0] == ("12,3", 0.7)
-    # 3 and 4 share 0.75 to 0.25 on the last wheel, and nothing else is possible
-    assert texts[1] == ("12,4", pytest.approx(0.3))
-    assert sum(probability for _, probability in texts) == pytest.approx(1)

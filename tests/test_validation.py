@@ -3,9 +3,9 @@ import pytest
 
 from retinanet.config import STAGE1, STAGE2
 from retinanet.detection import stage1_detections, stage2_detections
-from retinanet.scoring import number_matches, text_matches
 from retinanet.label_encoder import encode_windows
 from retinanet.layers import anchor_boxes
+from retinanet.scoring import number_matches, text_matches
 from retinanet.stage1 import anchor_strides
 from retinanet.stage2 import decode_boxes
 from retinanet.validation import labelled_text, stage1_figures, stage2_figures, texts_match

@@ -7,6 +7,8 @@ import numpy as np
 
 from .reading import Reading, join_text
 
+FEATURES = ("log_share", "weakest", "last", "window", "unevenness")
+
 
 @dataclasses.dataclass(frozen=True)
 class ConfidenceModel:
@@ -17,31 +19,35 @@ class ConfidenceModel:
         weights: one a feature, in the order of FEATURES.
     """
 
-    intercept: float = -2.0
-    weights: tuple[float, ...] = (1.0, 2.0, 3.0, 1.5, -4.0)
-
-
-FEATURES = ("log_product", "weakest", "margin", "window_score", "unevenness")
+    intercept: float = -0.1
+    weights: tuple[float, ...] = (0.35, 0.25, 0.13, 0.75, -15.0)
 
 
 def confidence_features(reading: Reading, window_score: float) -> np.ndarray:
     """Returns the features (5,) of a reading with at least one digit, in the order of FEATURES.
 
-    They are the logarithm of the product of the digits' scores, the weakest digit's score, the least distance
-    between a digit's score and the next best's, the window's score, and how unevenly the wheels stand: the median
+    They rest on the digits' shares, the scores made to sum to 1 on each wheel: the logarithm of their product; the
+    weakest digit's share and the last digit's as log odds, since the last wheel is the one that is often between two
+    digits. Beside them stand the window's score, as log odds too, and how unevenly the wheels stand: the median
     deviation of their distances from the median distance, in median distances (a wider step between whole units and
     fraction does not move it).
     """
-    scores = np.array([digit.score for digit in reading.digits])
-    margins = [digit.score - digit.alternatives[0][1] for digit in reading.digits]
+    totals = [digit.score + sum(score for _, score in digit.alternatives) for digit in reading.digits]
+    shares = np.array([digit.score / max(total, 1e-6) for digit, total in zip(reading.digits, totals, strict=True)])
+    odds = _log_odds(shares)
     centres = np.array([(digit.box[0] + digit.box[2]) / 2 for digit in reading.digits])
     steps = np.diff(centres)
     unevenness = 0.0
     if len(steps):
         pitch = max(float(np.median(steps)), 1e-6)
         unevenness = float(np.median(np.abs(steps - pitch))) / pitch
-    log_product = float(np.log(np.maximum(scores, 1e-6)).sum())
-    return np.array([log_product, scores.min(), min(margins), window_score, unevenness])
+    return np.array([np.log(np.maximum(shares, 1e-4)).sum(), odds.min(), odds[-1], _log_odds(window_score), unevenness])
+
+
+def _log_odds(shares: np.ndarray | float) -> np.ndarray:
+    # shares of 0 and 1 have no odds
+    shares = np.clip(shares, 1e-3, 1 - 1e-3)
+    return np.log(shares / (1 - shares))
 
 
 def confidence(features: np.ndarray, model: ConfidenceModel | None = None) -> float:

@@ -140,7 +140,7 @@ class MeterReader:
         with clock.measure("first_look"):
             windows = self._first_look(photos)
         with clock.measure("second_look"):
-            windows = self._second_look(photos, windows)
+            windows = self.look_again(photos, windows)
         legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
         with clock.measure("rectify"):
             corners = {
@@ -172,7 +172,7 @@ class MeterReader:
         outputs = self.models.stage1(np.stack([view.picture for view in views]))
         return [best_window(view, outputs, index, central) for index, view in enumerate(views)]
 
-    def _second_look(self, photos: Sequence[np.ndarray], first: list[Window | None]) -> list[Window | None]:
+    def look_again(self, photos: Sequence[np.ndarray], first: Sequence[Window | None]) -> list[Window | None]:
         """Returns the windows with the corners of a zoomed look, or those of the first where that finds nothing."""
         settings = self.settings.window
         windows = self._zoomed_look(photos, first)
@@ -249,6 +249,9 @@ class MeterReader:
             corners, crop = np.roll(corners, 2, axis=0), crop[::-1, ::-1]
         if len(reading.digits) < self.settings.reading.min_digits:
             return dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=crop)
+        probability = confidence(confidence_features(reading, window.score), self.models.confidence)
+        if probability < self.settings.reading.min_confidence:
+            return dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=crop)
         unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
         to_photo = geometry.perspective_matrix(unit, corners)
         digits = tuple(
@@ -259,7 +262,6 @@ class MeterReader:
             )
             for digit in reading.digits
         )
-        probability = confidence(confidence_features(reading, window.score), self.models.confidence)
         return Recognition(
             success=True,
             text=reading.text,

@@ -27,7 +27,7 @@ class WindowSettings:
     third_look_shift: float = 0.2
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
-    flip_below: float = 0.5
+    flip_below: float = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +45,7 @@ class ReadingSettings:
         gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
         gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
         min_digits: a window with fewer digits is unreadable.
+        min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
     """
 
     wheel_score: float = 0.3
@@ -57,6 +58,7 @@ class ReadingSettings:
     gap_pitch: float = 1.6
     gap_tolerance: float = 0.35
     min_digits: int = 3
+    min_confidence: float = 0.2
 
 
 @dataclasses.dataclass(frozen=True)

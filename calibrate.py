@@ -1,0 +1,73 @@
+"""Fits the confidence to labelled photos that nothing was trained on, so that it is a probability.
+
+python calibrate.py mbarira MBARIRA chongqing CHONGQING --chart resources/reliability.png
+Then run deploy/prepare_model.py, which takes the result over into deploy/models.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from retinanet import cli, evaluation_cli
+
+OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.json"
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Returns the arguments; `sets` as pairs of a source's name and its folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    evaluation_cli.add_arguments(parser, split="validation", turns=[0, 1, 2, 3])
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="default: deploy/retinanet/confidence.json")
+    parser.add_argument("--chart", type=Path, metavar="FILE.png", help="writes the reliability, before and after")
+    args = parser.parse_args(argv)
+    args.sets = evaluation_cli.pairs(parser, args.sets)
+    if not args.sets:
+        parser.error("expected pairs of SOURCE and PATH")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Writes the coefficients and prints how well they are calibrated on meters that they were not fitted to."""
+    args = parse_args(argv)
+    import dataclasses
+
+    import numpy as np
+
+    from deploy.recognition.pipeline import MeterReader
+    from deploy.recognition.runtime import load_models
+    from retinanet.calibration import cross_validated, features_of, fit, write_confidence
+    from retinanet.charts import draw_reliability
+    from retinanet.evaluation import evaluate
+    from retinanet.evaluation_report import confidences
+    from retinanet.risk_coverage import accuracy_at, expected_calibration_error
+
+    models = load_models(args.models)
+    settings = models.settings
+    # readings that would be refused for their confidence are there to learn from
+    reading = dataclasses.replace(settings.reading, min_confidence=0.0)
+    reader = MeterReader(models, dataclasses.replace(settings, reading=reading))
+    results = [
+        result
+        for name, path in args.sets
+        for turns in args.turns
+        for result in evaluate(reader, name, path, args.split, turns)
+        if result.recognition.success
+    ]
+    before, right = confidences(results)
+    features = features_of(results, models, reading)
+    groups = [f"{result.source} {result.group}" for result in results]
+    after = cross_validated(features, right, groups)
+    model = fit(features, right)
+    write_confidence(args.output, model)
+    print(f"{len(results)} answers on photos of {len(set(groups))} meters, {np.mean(right):.1%} right")
+    for name, values in (("before", before), ("after", after)):
+        error, best = expected_calibration_error(values, right), accuracy_at(0.85, values, right)
+        print(f"{name:<7} calibration error {error:.3f}, most confident 85 % right {best:.1%}")
+    print(f"after: each meter under a fit to the others; {args.output} holds the fit to all")
+    if args.chart:
+        draw_reliability(args.chart, {"before": (before, right), "after": (after, right)})
+        print(f"reliability: {args.chart}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
