@@ -26,11 +26,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
     parser.add_argument("--annotate", type=Path, metavar="DIR", help="write photos with window, digits and text drawn")
     parser.add_argument(
+        "--label_studio",
+        type=Path,
+        metavar="FILE.json",
+        help="write tasks for Label Studio with what was read as pre-annotations, the least certain photos first",
+    )
+    parser.add_argument(
         "--models", type=Path, default=ROOT / "deploy" / "models", metavar="DIR", help="default: deploy/models"
     )
     args = parser.parse_args(argv)
     if args.csv and not args.csv.absolute().parent.is_dir():
         raise UserError(f"--csv {args.csv}: there is no folder {args.csv.absolute().parent}: make it first")
+    if args.label_studio and args.label_studio.suffix != ".json":
+        raise UserError(f"--label_studio {args.label_studio}: expected a file name that ends in .json")
     if args.annotate and args.annotate.exists() and not args.annotate.is_dir():
         raise UserError(f"--annotate {args.annotate}: expected a folder, found a file")
     return args
@@ -63,6 +71,12 @@ def main(argv: list[str] | None = None) -> int:
     print(reports.as_json(results) if args.json else reports.as_table(results))
     if args.csv:
         reports.write_csv(args.csv, results)
+    if args.label_studio:
+        from retinanet.label_studio_tasks import write_tasks
+
+        read = [(result.path, result.recognition) for result in results if result.recognition]
+        written = write_tasks(args.label_studio, read)
+        print("tasks for Label Studio: {}, {}, crops {}".format(*written), file=sys.stderr)
     return 0 if all(result.success for result in results) else 1
 
 

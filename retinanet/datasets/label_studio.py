@@ -13,6 +13,7 @@ from deploy.recognition.geometry import (
     bounding_box,
     expand_corners,
     perspective_matrix,
+    polygon_iou,
     rectangle_corners,
     transform_points,
 )
@@ -35,6 +36,9 @@ from retinanet.datasets.splits import split_by_hash
 # Crops are recognised in their photo by their grey values, seen this small.
 MATCH_SIZE = (96, 48)
 LEAST_CORRELATION = 0.5
+
+# A crop cut along predicted corners overlaps the corrected window by more than this.
+LEAST_CROP_OVERLAP = 0.1
 
 
 def read_photos(photos: Path, export: Path, groups: Path | None = None) -> list[LabelledPhoto]:
@@ -107,8 +111,37 @@ def _likely_order(corners: np.ndarray) -> np.ndarray:
 def _with_boxes(windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop_file: Path, task: Task):
     """Returns the windows, the one that the crop shows with its boxes, reading and corners in the reading's order."""
     crop = read_photo(crop_file)
+    height, width = crop.shape[:2]
+    index, extent = _place_of_crop(windows, photo, crop, task)
+    if extent is None:
+        raise UserError(f"{task.place}: {crop_file} does not look like a labelled window of its photo; cut it again")
+    to_photo = perspective_matrix(rectangle_corners(1, 1), extent)
+    direction = direction_in_crop(task, (width, height))
+    in_crop = transform_points(windows[index].corners, np.linalg.inv(to_photo)) * (width, height)
+    corners = transform_points(order_corners(in_crop, direction) / (width, height), to_photo)
+    boxes = tuple(
+        LabelledBox(transform_points(order_corners(shape.corners, direction), to_photo), shape.label)
+        for shape in task.shapes
+    )
+    text = reading_text(task, (width, height))
+    window = LabelledWindow(corners, windows[index].label, boxes, (text,) if text else ())
+    return (*windows[:index], window, *windows[index + 1 :])
+
+
+def _place_of_crop(
+    windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop: np.ndarray, task: Task
+) -> tuple[int, np.ndarray | None]:
+    """Returns which window a crop shows and the corners (4, 2) in the photo that it was cut along; None without one.
+
+    Crops of pre-annotated tasks tell their corners; others are recognised by their grey values.
+    """
+    if task.crop_corners is not None:
+        extent = task.crop_corners * (photo.shape[1], photo.shape[0])
+        overlaps = [polygon_iou(window.corners, extent) for window in windows]
+        index = int(np.argmax(overlaps))
+        return index, extent if overlaps[index] >= LEAST_CROP_OVERLAP else None
     seen = _small_grey(cv2.resize(crop, MATCH_SIZE, interpolation=cv2.INTER_AREA))
-    best, best_index, best_extent = -1.0, 0, None
+    best, best_index, best_extent = LEAST_CORRELATION, 0, None
     for index, window in enumerate(windows):
         for start in range(4):
             corners = np.roll(window.corners, -start, axis=0)
@@ -117,21 +150,7 @@ def _with_boxes(windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop_fil
                 correlation = float((seen * _small_grey(rectify_window(photo, extent, MATCH_SIZE))).mean())
                 if correlation > best:
                     best, best_index, best_extent = correlation, index, extent
-    if best < LEAST_CORRELATION:
-        raise UserError(f"{task.place}: {crop_file} does not look like a labelled window of its photo; cut it again")
-
-    height, width = crop.shape[:2]
-    to_photo = perspective_matrix(rectangle_corners(1, 1), best_extent)
-    direction = direction_in_crop(task, (width, height))
-    in_crop = transform_points(windows[best_index].corners, np.linalg.inv(to_photo)) * (width, height)
-    corners = transform_points(order_corners(in_crop, direction) / (width, height), to_photo)
-    boxes = tuple(
-        LabelledBox(transform_points(order_corners(shape.corners, direction), to_photo), shape.label)
-        for shape in task.shapes
-    )
-    text = _reading(task, (width, height), direction)
-    window = LabelledWindow(corners, windows[best_index].label, boxes, (text,) if text else ())
-    return (*windows[:best_index], window, *windows[best_index + 1 :])
+    return best_index, best_extent
 
 
 def _small_grey(picture: np.ndarray) -> np.ndarray:
@@ -140,8 +159,15 @@ def _small_grey(picture: np.ndarray) -> np.ndarray:
     return (grey - grey.mean()) / max(grey.std(), 1e-6)
 
 
-def _reading(task: Task, size: tuple[int, int], direction: np.ndarray) -> str:
-    """Returns the text of the labelled wheels, a comma before the fraction; empty without wheels."""
+def reading_text(task: Task, size: tuple[int, int] | None = None) -> str:
+    """Returns the text of the wheels labelled on a crop, a comma before the fraction; empty without wheels.
+
+    Args:
+        task: of stage 2. `_` is a wheel that nobody can tell, `?` in the text.
+        size: (width, height) of the crop in pixels, by default as the export tells it.
+    """
+    size = size or task.shapes[0].picture_size or (1, 1)
+    direction = direction_in_crop(task, size)
     regions = [bounding_box(shape.corners) for shape in task.shapes if shape.label == FRACTION_CLASS]
     signs = [shape for shape in task.shapes if shape.label in (*WHEEL_LABELS, POINT_CLASS)]
     signs.sort(key=lambda shape: float((shape.corners.mean(axis=0) * size) @ direction))

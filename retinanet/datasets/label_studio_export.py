@@ -27,6 +27,9 @@ OVERSHOOT = 0.01
 # Proportions of photo and export differ by a rounding only when both show the same picture the same way up.
 MAX_STRETCH = 0.03
 
+# The field of a task's data that tells where in the photo a crop was cut.
+CROP_CORNERS = "crop_corners"
+
 STAGE_OF_TYPE = {"polygonlabels": 1, "rectanglelabels": 2}
 CLASSES = {1: STAGE1_CLASSES, 2: STAGE2_CLASSES}
 
@@ -54,11 +57,14 @@ class Task:
         place: the export and the task, for messages.
         file_names: names under which the picture's file may be found, the likeliest first.
         shapes: at least one.
+        crop_corners: (4, 2) x, y in shares of the photo's width and height, along which a crop was cut; None where
+            the export does not tell. Pre-annotated tasks carry them as `data.crop_corners`.
     """
 
     place: str
     file_names: tuple[str, ...]
     shapes: tuple[Shape, ...]
+    crop_corners: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -89,13 +95,14 @@ def read_tasks(export: Path, stage: int) -> list[Task]:
         try:
             results = _first_results(entry)
             names = file_names(entry["data"]["image"]) if results else ()
-        except (KeyError, TypeError, AttributeError) as error:
+            corners = _crop_corners(entry["data"]) if results else None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{place}: {error!r}; expected data.image and annotations, as the JSON export has"
             ) from error
         shapes = tuple(_shape(result, stage, place) for result in results if result.get("type") in STAGE_OF_TYPE)
         if shapes:
-            tasks.append(Task(place, names, shapes))
+            tasks.append(Task(place, names, shapes, corners))
     if not tasks:
         raise UserError(f"{export}: holds no labelled task; expected {_type_of(stage)} of stage {stage}")
     return tasks
@@ -163,6 +170,11 @@ def _first_results(entry: dict) -> list[dict]:
         if not annotation.get("was_cancelled") and annotation["result"]:
             return annotation["result"]
     return []
+
+
+def _crop_corners(data: dict) -> np.ndarray | None:
+    corners = data.get(CROP_CORNERS)
+    return None if corners is None else np.array(corners, np.float64).reshape(4, 2)
 
 
 def _type_of(stage: int) -> str:
