@@ -18,7 +18,7 @@ demo: $(MODELS)
 	@$(RUN) recognize.py resources/examples --annotate output/demo || test $$? -eq 1
 	@echo "annotated pictures: $(CURDIR)/output/demo"
 
-test: $(VENV)/.requirements-dev
+test: $(VENV)/.requirements-dev $(MODELS)
 	@echo "== running the tests"
 	@$(RUN) -m pytest
 
@@ -44,7 +44,7 @@ $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-$(MODELS): $(wildcard deploy/retinanet/*.keras) | $(VENV)/.requirements
+$(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py | $(VENV)/.requirements
 	@echo "== making deploy/models from deploy/retinanet"
 	@$(RUN) deploy/prepare_model.py
 	@touch $@

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from retinanet.evaluation_report import all_tables, as_text
 
     models = load_models(args.models)
-    reader = MeterReader(models, models.settings)
+    reader = MeterReader(models)
     failures = args.output / FAILURES_FOLDER if args.output else None
     results = []
     for turns in args.turns:

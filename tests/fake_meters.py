@@ -107,7 +107,8 @@ class Stage2:
         class_scores = np.zeros((len(images), 32, 15), np.float32)
         along, across = geometry.WINDOW_MARGIN
         for index, image in enumerate(images):
-            upright = np.abs(find_dots(image)[0] - (0, 0)).max() < 64
+            corners = find_dots(image)
+            upright = corners is not None and np.abs(corners[0]).max() < 64
             for place, left in enumerate(digit_lefts()):
                 box = np.array([left, 0.3, left + 0.07, 0.7])
                 box = (box + (along, across, along, across)) / np.tile([1 + 2 * along, 1 + 2 * across], 2)

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.confidence import FEATURES, ConfidenceModel
 from deploy.recognition.errors import UserError
 from deploy.recognition.runtime import load_models, read_manifest
+from deploy.recognition.settings import ReadingSettings, Settings, WindowSettings
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,17 @@ def write(folder, content):
 def test_load_models(tmp_path, saved_model):
     files = {}
     for stage in ("stage1", "stage2"):
-        (tmp_path / stage).symlink_to(saved_model)
-        name = f"{stage}/saved_model.pb"
-        files[name] = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        shutil.copytree(saved_model, tmp_path / stage)
+        for path in (tmp_path / stage).rglob("*"):
+            if path.is_file():
+                files[path.relative_to(tmp_path).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     weights = dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))
-    write(tmp_path, manifest(files=files, confidence={"intercept": -1, "weights": weights}))
+    settings = {"window": {"min_score": 0.4}, "reading": {"height_range": [0.5, 2]}}
+    calibration = {"intercept": -1, "weights": weights}
+    write(tmp_path, manifest(files=files, confidence=calibration, settings=settings, model_version="v7"))
     models = load_models(tmp_path)
+    assert models.version == "v7"
+    assert models.settings == Settings(WindowSettings(min_score=0.4), ReadingSettings(height_range=(0.5, 2)))
     assert models.stage1_size == 320
     assert models.stage2_size == (256, 128)
     assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5))
@@ -85,6 +92,7 @@ def test_missing_folder(tmp_path):
         ({"stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 300]}}, "incomplete"),
         ({"stage2": {"classes": list(STAGE2_CLASSES)}}, "incomplete"),
         ({"files": None}, "incomplete"),
+        ({"settings": {"window": {"unknown": 1}}}, "incomplete"),
         ({"confidence": {"intercept": 0, "weights": {}}}, "incomplete"),
     ],
 )

@@ -19,6 +19,7 @@ MIN_SIDE = 32
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,6 +32,22 @@ _UPRIGHT = {
 }
 # what Pillow's decoders raise on files that are damaged
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
+
+
+class UnknownFormat(UserError):
+    """It begins like no file of the accepted formats."""
+
+
+class DamagedPhoto(UserError):
+    """It begins like a photo but cannot be decoded."""
+
+
+class TooManyPixels(UserError):
+    """It is larger than allowed; found before anything of it was decoded."""
+
+
+class TooFewPixels(UserError):
+    """It is too small to show a meter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +129,8 @@ def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.
         uint8 RGB (height, width, 3), both sides at least MIN_SIDE.
 
     Raises:
-        UserError: it is no picture of these formats, damaged, too large or too small.
+        UserError: it is no picture of these formats (UnknownFormat), damaged (DamagedPhoto), too large
+            (TooManyPixels) or too small (TooFewPixels).
     """
     return _decode(io.BytesIO(content), name, max_pixels)
 
@@ -126,31 +144,38 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
         try:
             image = Image.open(file, formats=_FORMATS)
         except _DAMAGED as error:
-            raise UserError(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP or TIFF file") from error
+            file.seek(0)
+            kind = DamagedPhoto if file.read(8).startswith(_SIGNATURES) else UnknownFormat
+            raise kind(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP or TIFF file") from error
         width, height = image.size
         if width * height > max_pixels:
-            raise UserError(
+            raise TooManyPixels(
                 f"{name}: {width} x {height} pixels are too many: at most {max_pixels / 1e6:g} megapixels; "
                 "make the photo smaller"
             )
         if min(width, height) < MIN_SIDE:
-            raise UserError(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
+            raise TooFewPixels(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
         try:
             image.load()
         except _DAMAGED as error:
-            raise UserError(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+            raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
         try:
             orientation = image.getexif().get(_ORIENTATION_TAG)
         except _DAMAGED:
             orientation = None
         if orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[orientation])
-        return _to_rgb(image)
+        try:
+            return _to_rgb(image)
+        except ValueError as error:
+            raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image).astype(np.float64)
+        values = np.asarray(image).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("some pixels are no numbers")
         # 16-bit pictures come in 16 or 32 bits; floats say nothing of their range, so they are stretched
         low, high = (0, 65535) if image.mode.startswith("I") else (values.min(), max(values.max(), values.min() + 1e-6))
         grey = np.clip(np.round((values - low) * 255 / (high - low)), 0, 255).astype(np.uint8)

@@ -108,12 +108,12 @@ class MeterReader:
 
     Args:
         models: both stages.
-        settings: thresholds.
+        settings: thresholds; those that were exported with the models by default.
     """
 
     def __init__(self, models: Models, settings: Settings | None = None):
         self.models = models
-        self.settings = settings or Settings()
+        self.settings = settings or models.settings
 
     def read(self, photo: np.ndarray) -> Recognition:
         """Returns what stands on a photo: uint8 RGB (height, width, 3).

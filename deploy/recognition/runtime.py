@@ -16,9 +16,11 @@ import numpy as np
 from .classes import STAGE1_CLASSES, STAGE2_CLASSES
 from .confidence import FEATURES, ConfidenceModel
 from .errors import UserError
+from .settings import ReadingSettings, Settings, WindowSettings
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1
+STAGES = ("stage1", "stage2")
 
 _HINT = "run `python deploy/prepare_model.py`"
 
@@ -36,6 +38,8 @@ class Models:
         stage1_size: side of stage 1's input in pixels.
         stage2_size: (width, height) of stage 2's input.
         confidence: coefficients calibrated for these models.
+        settings: thresholds that were exported with them.
+        version: tells these models from others; changes with weights, calibration and thresholds.
     """
 
     stage1: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -43,6 +47,8 @@ class Models:
     stage1_size: int
     stage2_size: tuple[int, int]
     confidence: ConfidenceModel = ConfidenceModel()
+    settings: Settings = Settings()
+    version: str = "unknown"
 
 
 class Model:
@@ -69,15 +75,44 @@ def load_models(folder: str | Path) -> Models:
     `manifest.json`:
 
         {"format_version": 1,
+         "model_version": text,
          "stage1": {"classes": [...], "input_size": [height, width]},
          "stage2": {"classes": [...], "input_size": [height, width]},
          "files": {"stage1/saved_model.pb": "<SHA-256>", ...},
+         "settings": {"window": {threshold: number, ...}, "reading": {...}},
          "confidence": {"intercept": number, "weights": {feature: number}}}
 
-    `confidence` may be missing.
+    `confidence`, `model_version` and any of the settings may be missing.
 
     Raises:
-        UserError: the folder is missing, of another version, or a file in it is missing or changed.
+        UserError: what `check_models` says, or the folder changed while it was read.
+    """
+    folder = Path(folder)
+    manifest = check_models(folder)
+    (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in STAGES)
+    stage1, stage2 = Model(folder / "stage1"), Model(folder / "stage2")
+    if read_manifest(folder) != manifest:
+        raise UserError(f"{folder}: was replaced while it was being read: start again")
+    # the first call of a graph takes seconds: they belong to loading, not to the first photo
+    with stderr_unless_it_fails():
+        stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
+        stage2(np.zeros((1, height, width, 3), np.uint8))
+    return Models(
+        stage1,
+        stage2,
+        stage1_height,
+        (width, height),
+        _confidence(manifest),
+        _settings(manifest),
+        manifest.get("model_version", "unknown"),
+    )
+
+
+def check_models(folder: str | Path) -> dict:
+    """Returns the manifest of a folder of models after comparing the folder with it, file by file.
+
+    Raises:
+        UserError: the folder is missing, of another version, or a file in it is missing, changed or unknown.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -88,13 +123,11 @@ def load_models(folder: str | Path) -> Models:
             raise UserError(f"{folder / name}: cannot be read: {error.strerror}; {_HINT}") from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise UserError(f"{folder / name}: differs from what {MANIFEST_NAME} says; {_HINT} again")
-    (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in ("stage1", "stage2"))
-    stage1, stage2 = Model(folder / "stage1"), Model(folder / "stage2")
-    # the first call of a graph takes seconds: they belong to loading, not to the first photo
-    with stderr_unless_it_fails():
-        stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
-        stage2(np.zeros((1, height, width, 3), np.uint8))
-    return Models(stage1, stage2, stage1_height, (width, height), _confidence(manifest))
+    for stage in STAGES:
+        found = {path.relative_to(folder).as_posix() for path in (folder / stage).rglob("*") if path.is_file()}
+        for name in sorted(found - set(manifest["files"])):
+            raise UserError(f"{folder / name}: {MANIFEST_NAME} knows of no such file; {_HINT} again")
+    return manifest
 
 
 @contextlib.contextmanager
@@ -137,7 +170,7 @@ def read_manifest(folder: Path) -> dict:
     if version != MANIFEST_VERSION:
         raise UserError(f"{path}: format version {version}, expected {MANIFEST_VERSION}: {_HINT} again")
     try:
-        for stage, classes in (("stage1", STAGE1_CLASSES), ("stage2", STAGE2_CLASSES)):
+        for stage, classes in zip(STAGES, (STAGE1_CLASSES, STAGE2_CLASSES), strict=True):
             found = manifest[stage]["classes"]
             if tuple(found) != classes:
                 raise UserError(f"{path}: {stage} is for the classes {found}, expected {list(classes)}: {_HINT} again")
@@ -146,6 +179,7 @@ def read_manifest(folder: Path) -> dict:
                 raise ValueError(f"{stage} cannot have the input size {height} x {width}")
         dict(manifest["files"])
         _confidence(manifest)
+        _settings(manifest)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: incomplete ({error!r}): {_HINT} again") from error
     return manifest
@@ -157,3 +191,15 @@ def _confidence(manifest: dict) -> ConfidenceModel:
         return ConfidenceModel()
     weights = tuple(float(given["weights"][name]) for name in FEATURES)
     return ConfidenceModel(float(given["intercept"]), weights)
+
+
+def _settings(manifest: dict) -> Settings:
+    given = manifest.get("settings", {})
+    return Settings(
+        WindowSettings(**_without_lists(given.get("window", {}))),
+        ReadingSettings(**_without_lists(given.get("reading", {}))),
+    )
+
+
+def _without_lists(values: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,0 +1,67 @@
+"""Recognitions as JSON: the answer of old, and what was added beside it."""
+
+import base64
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..recognition.drawing import annotate
+from ..recognition.pipeline import Recognition
+from .bodies import Options
+from .plausibility import judge
+
+ANNOTATED_SIDE = 1600
+_JPEG_QUALITY = 85
+
+
+def answer(photo: np.ndarray, recognition: Recognition, seconds: float, options: Options) -> dict:
+    """Returns the JSON answer for one photo.
+
+    Args:
+        photo: uint8 RGB (height, width, 3).
+        recognition: what was read on it.
+        seconds: from the request's head to the answer.
+        options: what was asked for beside.
+    """
+    plain = recognition.to_dict()
+    result = {
+        "original_image_shape": list(photo.shape),
+        "success": recognition.success,
+        "text": recognition.text,
+        "counter_class": recognition.counter_class,
+        "counter_score": float(recognition.counter_score),
+        "time": seconds,
+        **{name: plain[name] for name in ("confidence", "integer", "fraction", "corners", "alternatives")},
+        "digits": [{**digit, "box": _box(digit["corners"])} for digit in plain["digits"]],
+    }
+    if not recognition.success:
+        result["reason"] = recognition.reason
+    if options.previous is not None:
+        result |= judge(recognition.integer, recognition.fraction, options.previous, options.max_increase)
+    if options.annotated:
+        result["annotated"] = _jpeg(_shrink(annotate(photo, recognition)))
+    if options.crop:
+        result["crop"] = None if recognition.window is None else _jpeg(recognition.window)
+    return result
+
+
+def _box(corners: list[list[float]]) -> list[float]:
+    """Returns [left, top, right, bottom], pixels of the photo, round four corners."""
+    columns, rows = zip(*corners, strict=True)
+    return [min(columns), min(rows), max(columns), max(rows)]
+
+
+def _shrink(picture: np.ndarray) -> np.ndarray:
+    scale = ANNOTATED_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    """Returns a JPEG file in base64."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,202 @@
+"""The routes."""
+
+import hmac
+import logging
+import re
+import time
+import uuid
+
+import numpy as np
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from . import bodies, metrics, openapi
+from .answers import answer
+from .bodies import Submission
+from .engine import READY, Engine
+from .logs import REQUEST_LOG
+from .problems import BROKEN, NOT_AUTHORIZED, WORDS, RequestProblem
+from .settings import DEPLOY, ServerSettings
+from .uploads import read_body
+
+_LOG = logging.getLogger(REQUEST_LOG)
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
+}
+
+
+def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metrics) -> Flask:
+    """Returns the application; the engine may still be loading."""
+    app = Flask("meter", static_folder=str(DEPLOY / "static"), static_url_path="/static")
+    app.json.sort_keys = False
+    _add_frame(app, settings, figures)
+
+    @app.post("/recognize")
+    def recognize():
+        submission = _submission(settings, figures, many=None)
+        with engine.slot():
+            result = _recognize(submission.photos, submission, settings, engine, figures)[0]
+        if isinstance(result, RequestProblem):
+            raise result
+        g.outcome = "read" if result["success"] else result["reason"]
+        g.fields = {"confidence": result["confidence"], "shape": result["original_image_shape"]}
+        return {**result, "model_version": engine.model_version, "request_id": g.request_id}
+
+    @app.post("/recognize/batch")
+    def recognize_batch():
+        submission = _submission(settings, figures, many=settings.max_photos)
+        results = []
+        with engine.slot():
+            for start in range(0, len(submission.photos), settings.batch_size):
+                photos = submission.photos[start : start + settings.batch_size]
+                results += _recognize(photos, submission, settings, engine, figures)
+        read = sum(isinstance(result, dict) and result["success"] for result in results)
+        g.outcome, g.fields = "batch", {"photos": len(results), "read": read}
+        return {
+            "results": [
+                {"success": False, **result.to_dict(), "status": result.status}
+                if isinstance(result, RequestProblem)
+                else result
+                for result in results
+            ],
+            "time": time.monotonic() - g.start,
+            "model_version": engine.model_version,
+            "request_id": g.request_id,
+        }
+
+    @app.get("/health/live")
+    def live():
+        return {"status": "live"}
+
+    @app.get("/health/ready")
+    def ready():
+        status = engine.state
+        return {"status": status, "model_version": engine.model_version}, 200 if status == READY else 503
+
+    @app.get("/metrics")
+    def render_metrics():
+        return Response(figures.render(), content_type=metrics.CONTENT_TYPE)
+
+    document = openapi.document(settings)
+
+    @app.get("/openapi.json")
+    def describe():
+        return document
+
+    html = (DEPLOY / "static" / "index.html").read_text(encoding="utf-8")
+
+    @app.get("/")
+    def page():
+        return html
+
+    return app
+
+
+def _submission(settings: ServerSettings, figures: metrics.Metrics, many: int | None) -> Submission:
+    start = time.monotonic()
+    body = read_body(request.environ, settings.max_body)
+    g.body_size = len(body)
+    submission = bodies.parse(body, request.content_type or "", request.args, many)
+    figures.observe_stage("upload", time.monotonic() - start)
+    return submission
+
+
+def _recognize(
+    photos: list[bytes | list],
+    submission: Submission,
+    settings: ServerSettings,
+    engine: Engine,
+    figures: metrics.Metrics,
+) -> list[dict | RequestProblem]:
+    """Returns for each photo its answer, or why it has none."""
+    decoded: list[np.ndarray | RequestProblem] = []
+    for photo in photos:
+        start = time.monotonic()
+        try:
+            decoded.append(bodies.decode(photo, settings.max_pixels))
+        except RequestProblem as problem:
+            decoded.append(problem)
+        figures.observe_stage("decode", time.monotonic() - start)
+    pictures = [photo for photo in decoded if isinstance(photo, np.ndarray)]
+    recognitions = iter(engine.recognize(pictures, g.start + settings.request_seconds))
+    results: list[dict | RequestProblem] = []
+    for photo in decoded:
+        if isinstance(photo, RequestProblem):
+            results.append(photo)
+            continue
+        recognition = next(recognitions)
+        figures.observe_recognition(recognition)
+        results.append(answer(photo, recognition, time.monotonic() - g.start, submission.options))
+    return results
+
+
+def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -> None:
+    """Adds what every request goes through: its id, the token, errors as JSON, figures and the log."""
+
+    @app.before_request
+    def begin():
+        given = request.headers.get("X-Request-ID", "")
+        g.start = time.monotonic()
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.outcome, g.fields, g.body_size = "", {}, 0
+        if settings.token and request.endpoint in ("recognize", "recognize_batch", "render_metrics"):
+            expected = f"Bearer {settings.token}".encode()
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+                raise RequestProblem(
+                    NOT_AUTHORIZED,
+                    "expected the header Authorization: Bearer <token>",
+                    {"WWW-Authenticate": "Bearer", "Connection": "close"},
+                )
+
+    @app.errorhandler(RequestProblem)
+    def refuse(problem: RequestProblem):
+        g.outcome = WORDS[problem.status]
+        return problem.to_dict() | {"request_id": g.request_id}, problem.status, problem.headers
+
+    @app.errorhandler(HTTPException)
+    def refuse_http(error: HTTPException):
+        if error.code is None or error.code < 400:
+            return error
+        headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
+        return refuse(RequestProblem(error.code, str(error.description), dict(headers)))
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception):
+        _LOG.error("a request failed", exc_info=error, extra={"fields": {"request_id": g.request_id}})
+        return refuse(RequestProblem(BROKEN, "an error of the server; its log has more under this request_id"))
+
+    @app.after_request
+    def end(response: Response):
+        seconds = time.monotonic() - g.start
+        endpoint = request.endpoint or "unknown"
+        figures.requests.labels(endpoint, response.status_code, g.outcome).inc()
+        figures.request_seconds.labels(endpoint).observe(seconds)
+        response.headers["X-Request-ID"] = g.request_id
+        response.headers.update(_SECURITY)
+        if request.method == "POST":
+            response.headers["Cache-Control"] = "no-store"
+        # probes come every few seconds and say nothing
+        level = logging.DEBUG if endpoint in ("live", "ready", "render_metrics") else logging.INFO
+        _LOG.log(
+            level,
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={
+                "fields": {
+                    "request_id": g.request_id,
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "outcome": g.outcome,
+                    "milliseconds": round(seconds * 1000, 1),
+                    "bytes": g.body_size,
+                    **g.fields,
+                }
+            },
+        )
+        return response

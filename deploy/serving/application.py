@@ -1,0 +1,37 @@
+"""The application as a gunicorn worker starts it."""
+
+import cv2
+from flask import Flask
+
+from ..recognition.pipeline import MeterReader
+from .app import create_app
+from .engine import Engine
+from .metrics import Metrics
+from .settings import ServerSettings, read_settings
+
+ENGINE = "METER_ENGINE"
+
+
+def create_application() -> Flask:
+    """Returns the application of this process, which begins to load its models."""
+    settings = read_settings()
+    figures = Metrics()
+    engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
+    app = create_app(settings, engine, figures)
+    app.config[ENGINE] = engine
+    engine.start()
+    return app
+
+
+def load_reader(settings: ServerSettings) -> MeterReader:
+    """Returns the reader over the folder of models.
+
+    Raises:
+        UserError: the folder is missing or does not match its manifest.
+    """
+    from ..recognition.runtime import load_models
+
+    if settings.cpu_threads:
+        cv2.setNumThreads(settings.cpu_threads)
+    models = load_models(settings.models)
+    return MeterReader(models)

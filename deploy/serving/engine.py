@@ -1,0 +1,188 @@
+"""One thread that owns the models: it takes the photos that wait and recognizes them in small batches."""
+
+import collections
+import dataclasses
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..recognition.errors import UserError
+from ..recognition.pipeline import MeterReader, Recognition
+from .metrics import Metrics
+from .problems import NOT_READY, OUT_OF_TIME, TOO_MANY, RequestProblem
+
+_LOG = logging.getLogger("meter.engine")
+LOADING, READY, DRAINING, STOPPED = "loading", "ready", "draining", "stopped"
+# gunicorn starts the next process then, while others go on answering
+_FAILED = 1
+# how much the newest measurement counts in the running mean of the seconds a photo takes
+_NEWEST = 0.1
+
+
+@dataclasses.dataclass
+class _Waiting:
+    photo: np.ndarray
+    since: float
+    future: Future = dataclasses.field(default_factory=Future)
+
+
+class Engine:
+    """Recognizes photos one batch after the other, for as many threads as ask.
+
+    Args:
+        load: returns the reader; called in the engine's thread, so that TensorFlow starts after gunicorn's fork.
+        queue_length: requests admitted beside those that fill one batch.
+        batch_size: most photos in one call of the models.
+        metrics: told of batches, waiting times and stages.
+        on_failure: called when loading failed; ends the process unless a test says otherwise.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], MeterReader],
+        queue_length: int,
+        batch_size: int,
+        metrics: Metrics,
+        on_failure: Callable[[], None] = lambda: os._exit(_FAILED),
+    ):
+        self.state = LOADING
+        self.model_version = ""
+        self._load, self._metrics, self._on_failure = load, metrics, on_failure
+        self._batch_size = batch_size
+        self._slots = queue_length + batch_size
+        self._taken = 0
+        self._waiting: collections.deque[_Waiting] = collections.deque()
+        self._changed = threading.Condition()
+        self._seconds_a_photo = 0.1
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Starts loading the models, then answering."""
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Says that no further requests should be sent here; those that come are still answered."""
+        if self.state in (LOADING, READY):
+            self.state = DRAINING
+        self._metrics.ready.set(0)
+
+    def stop(self, seconds: float = 20) -> None:
+        """Ends the thread after the batch in work.
+
+        Args:
+            seconds: how long to wait for it.
+        """
+        with self._changed:
+            self.state = STOPPED
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Admits one request while the block runs.
+
+        Raises:
+            RequestProblem: 503 before the models have answered, 429 when as many are admitted as may be.
+        """
+        if not self.model_version or self.state == STOPPED:
+            raise RequestProblem(NOT_READY, "the models are being loaded; ask again in some seconds", _retry(5))
+        with self._changed:
+            if self._taken >= self._slots:
+                wait = self._seconds_a_photo * self._slots
+                raise RequestProblem(TOO_MANY, "too many requests are waiting; ask again later", _retry(wait))
+            self._taken += 1
+            self._metrics.admitted.inc()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= 1
+                self._metrics.admitted.dec()
+
+    def recognize(self, photos: Sequence[np.ndarray], deadline: float) -> list[Recognition]:
+        """Returns what stands on the photos, once it is their turn.
+
+        Args:
+            photos: uint8 RGB (height, width, 3) each.
+            deadline: of time.monotonic(); photos that still wait then are dropped.
+
+        Raises:
+            RequestProblem: 504, the deadline passed.
+        """
+        tickets = [_Waiting(photo, time.monotonic()) for photo in photos]
+        with self._changed:
+            self._waiting.extend(tickets)
+            self._changed.notify_all()
+        try:
+            return [ticket.future.result(max(0.0, deadline - time.monotonic())) for ticket in tickets]
+        except FutureTimeout as error:
+            raise RequestProblem(OUT_OF_TIME, "the photo's turn did not come in time; ask again later") from error
+        finally:
+            with self._changed:
+                for ticket in tickets:
+                    if ticket.future.cancel() and ticket in self._waiting:
+                        self._waiting.remove(ticket)
+
+    def _run(self) -> None:
+        try:
+            reader = self._load()
+            # the first photo sets the graphs up for the shapes to come
+            reader.read(np.zeros((64, 64, 3), np.uint8))
+        except Exception as error:
+            # a process that cannot read is of no use, and nobody else would notice that this thread has ended
+            _LOG.error("the models cannot be used: %s", error, exc_info=not isinstance(error, UserError))
+            self._on_failure()
+            return
+        self.model_version = reader.models.version
+        if self.state == LOADING:
+            self.state = READY
+            self._metrics.ready.set(1)
+        _LOG.info("ready, model version %s", self.model_version)
+        while tickets := self._next_batch():
+            self._answer(reader, tickets)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Returns the photos whose turn it is; an empty list when the engine stops."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._waiting or self.state == STOPPED)
+                if not self._waiting:
+                    return []
+                count = min(self._batch_size, len(self._waiting))
+                taken = [self._waiting.popleft() for _ in range(count)]
+                taken = [ticket for ticket in taken if ticket.future.set_running_or_notify_cancel()]
+                if taken:
+                    return taken
+
+    def _answer(self, reader: MeterReader, tickets: list[_Waiting]) -> None:
+        start = time.monotonic()
+        for ticket in tickets:
+            self._metrics.observe_stage("queue", start - ticket.since)
+        self._metrics.batch.observe(len(tickets))
+        try:
+            recognitions = reader.read_batch([ticket.photo for ticket in tickets])
+        except Exception as error:
+            # a photo that breaks the models must not break its neighbours' answers, nor this thread
+            if len(tickets) == 1:
+                tickets[0].future.set_exception(error)
+                return
+            for ticket in tickets:
+                self._answer(reader, [ticket])
+            return
+        seconds = (time.monotonic() - start) / len(tickets)
+        self._seconds_a_photo += _NEWEST * (seconds - self._seconds_a_photo)
+        for ticket, recognition in zip(tickets, recognitions, strict=True):
+            ticket.future.set_result(recognition)
+
+
+def _retry(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,0 +1,94 @@
+"""What the server can be told: environment variables, their defaults and their ranges."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..recognition.errors import UserError
+
+PREFIX = "METER_"
+# Set by gunicorn.conf.py: the processes write their figures there, and any of them answers for all. prometheus_client
+# looks for it when it is imported.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+DEPLOY = Path(__file__).resolve().parent.parent
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _setting(default, text: str, least: float | None = None, most: float | None = None):
+    return dataclasses.field(default=default, metadata={"help": text, "range": (least, most)})
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSettings:
+    """Every setting; the environment variable is METER_ and the name in capitals."""
+
+    host: str = _setting("0.0.0.0", "address to listen on")
+    port: int = _setting(8080, "port to listen on", 1, 65535)
+    models: str = _setting(str(DEPLOY / "models"), "folder that prepare_model.py wrote")
+    token: str = _setting("", "if set, /recognize, /recognize/batch and /metrics want `Authorization: Bearer <token>`")
+    workers: int = _setting(1, "processes, each with its own copy of the models", 1, 64)
+    threads: int = _setting(32, "connections that a process works on at once", 4, 1024)
+    cpu_threads: int = _setting(0, "processor threads for the models of a process; 0: the cores / workers", 0, 256)
+    queue_length: int = _setting(1, "requests that may wait while others are recognized; more get 429", 0, 10_000)
+    batch_size: int = _setting(1, "photos that go through the models together, if as many wait", 1, 64)
+    max_body_mb: float = _setting(32.0, "largest body in MiB; larger ones get 413", 0.001, 2048)
+    max_megapixels: float = _setting(50.0, "largest photo; larger ones get 413 before they are decoded", 0.01, 1000)
+    max_photos: int = _setting(16, "most photos in one request to /recognize/batch", 1, 1000)
+    request_seconds: float = _setting(30.0, "a request that waits longer for its turn gets 504", 0.1, 3600)
+    upload_seconds: float = _setting(20.0, "a request that takes longer to arrive is ended with 408", 0.1, 3600)
+    graceful_seconds: int = _setting(30, "after SIGTERM, how long the requests in work may take", 1, 3600)
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    @property
+    def max_body(self) -> int:
+        """The largest body in bytes."""
+        return int(self.max_body_mb * 2**20)
+
+    @property
+    def max_pixels(self) -> int:
+        """The largest photo in pixels."""
+        return int(self.max_megapixels * 1e6)
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings:
+    """Returns the settings that the environment variables give.
+
+    Raises:
+        UserError: a value is no number or out of range, or a variable METER_... is none of ours.
+    """
+    fields = {PREFIX + field.name.upper(): field for field in dataclasses.fields(ServerSettings)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in fields)
+    if unknown:
+        raise UserError(f"{unknown[0]}: no such setting; there are {', '.join(fields)}")
+    settings = ServerSettings(
+        **{field.name: _read(name, environment[name], field) for name, field in fields.items() if name in environment}
+    )
+    if settings.log_level not in LOG_LEVELS:
+        raise UserError(f"{PREFIX}LOG_LEVEL={settings.log_level}: expected one of {', '.join(LOG_LEVELS)}")
+    if settings.token and not (settings.token.isascii() and settings.token.isprintable() and " " not in settings.token):
+        raise UserError(f"{PREFIX}TOKEN: expected printable ASCII without spaces, as a header must carry it")
+    return settings
+
+
+def _read(name: str, text: str, field: dataclasses.Field) -> str | int | float:
+    if field.type is str:
+        return text
+    least, most = field.metadata["range"]
+    kind = "a whole number" if field.type is int else "a number"
+    try:
+        value = field.type(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise UserError(f"{name}={text}: expected {kind} from {least:g} to {most:g}")
+    return value
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Returns (variable, default, meaning) of every setting."""
+    rows = []
+    for field in dataclasses.fields(ServerSettings):
+        default = "models" if field.name == "models" else f"{field.default:g}" if field.type is float else field.default
+        rows.append((PREFIX + field.name.upper(), str(default), field.metadata["help"]))
+    return rows

@@ -1,0 +1,178 @@
+"""The server with make-believe models, in process or under gunicorn, and a photo that it can read."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from deploy.recognition.pipeline import MeterReader
+from deploy.serving import application
+from deploy.serving.app import create_app
+from deploy.serving.engine import READY, Engine
+from deploy.serving.metrics import Metrics
+from deploy.serving.settings import ServerSettings
+from tests import fake_meters
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = "12305,678"
+CORNERS = fake_meters.turned_corners((200, 150), 240, 60, 8)
+PHOTO = fake_meters.meter_photo(CORNERS, 400, 300)
+# under gunicorn: how long a photo takes
+SECONDS = "FAKE_SECONDS"
+
+
+def encode(pixels, kind="PNG", **options):
+    file = io.BytesIO()
+    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(file, kind, **options)
+    return file.getvalue()
+
+
+PNG = encode(PHOTO)
+
+
+class SlowReader(MeterReader):
+    """Takes at least some seconds a photo, and breaks on photos whose first pixel is magenta."""
+
+    seconds = 0.0
+
+    def read_batch(self, photos):
+        time.sleep(self.seconds * len(photos))
+        if any(tuple(photo[0, 0]) == (255, 0, 255) for photo in photos):
+            raise ZeroDivisionError("the secret inside of the server")
+        return super().read_batch(photos)
+
+
+def reader(seconds=0.0):
+    found = SlowReader(fake_meters.models())
+    found.seconds = seconds
+    return found
+
+
+def start_app(load=reader, **changes):
+    """An application in this process, ready to answer, and its engine."""
+    settings = ServerSettings(**changes)
+    figures = Metrics()
+    engine = Engine(load, settings.queue_length, settings.batch_size, figures)
+    app = create_app(settings, engine, figures)
+    engine.start()
+    wait_for(lambda: engine.state == READY)
+    return app, engine
+
+
+def create_application():
+    """What gunicorn starts in tests: everything real but the models."""
+    application.load_reader = lambda settings: reader(float(os.environ[SECONDS]))
+    return application.create_application()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+class Live:
+    """A gunicorn of our own on a free port."""
+
+    def __init__(self, folder, seconds, environment):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        variables = {
+            **os.environ,
+            "METER_HOST": "127.0.0.1",
+            "METER_PORT": str(self.port),
+            "METER_MODELS": str(folder),
+            "METER_LOG_LEVEL": "debug",
+            SECONDS: str(seconds),
+            **environment,
+        }
+        configuration = str(ROOT / "deploy" / "gunicorn.conf.py")
+        command = [sys.executable, "-m", "gunicorn", "-c", configuration, "tests.fake_server:create_application()"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
+
+    def get(self, path, **options):
+        return self.send("GET", path, **options)
+
+    def send(self, method, path, body=None, headers=None, timeout=30):
+        """Status, headers and JSON (or text) of an answer; ConnectionError and the like pass."""
+        request = urllib.request.Request(self.url + path, body, headers or {}, method=method)
+        try:
+            answer = urllib.request.urlopen(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            content = answer.read()
+            kind = answer.headers.get_content_type()
+            return (
+                answer.status,
+                answer.headers,
+                json.loads(content) if kind == "application/json" else content.decode(),
+            )
+
+    def recognize(self, body=PNG, kind="image/png", path="/recognize", timeout=30):
+        return self.send("POST", path, body, {"Content-Type": kind}, timeout)
+
+    def is_ready(self):
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.get("/health/ready")[0] == 200
+        except OSError:
+            return False
+
+    def log_entries(self):
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def workers(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(number) for number in children.split()]
+
+
+@contextmanager
+def live_server(folder, seconds=0.0, **environment):
+    """A running server, ready, which is stopped at the end of the block."""
+    folder.mkdir(exist_ok=True)
+    manifest = {
+        "format_version": 1,
+        "stage1": {"classes": list(application_classes()[0]), "input_size": [320, 320]},
+        "stage2": {"classes": list(application_classes()[1]), "input_size": [128, 256]},
+        "files": {},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    server = Live(folder, seconds, environment)
+    try:
+        wait_for(server.is_ready)
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+        try:
+            server.process.wait(40)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            raise
+
+
+def application_classes():
+    from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+
+    return STAGE1_CLASSES, STAGE2_CLASSES
+
+
+def blank(height=40, width=50, value=7):
+    return np.full((height, width, 3), value, np.uint8)

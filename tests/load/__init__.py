@@ -1,0 +1,1 @@
+"""Load on a running server: scripts for a quiet machine, which pytest does not collect."""

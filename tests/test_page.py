@@ -1,0 +1,159 @@
+"""The page in headless Chromium: a photo is dropped, its reading is on the screen."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from tests import browser
+from tests.fake_server import CORNERS, PHOTO, PNG, TEXT, blank, encode, live_server
+
+pytestmark = pytest.mark.skipif(not browser.is_installed(), reason=browser.MISSING)
+
+# a file as the mouse lets go of it over the page
+DROP = """
+const [name, type, base64] = arguments;
+const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+const data = new DataTransfer();
+data.items.add(new File([bytes], name, {type}));
+const event = new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true});
+document.querySelector('#drop').dispatchEvent(event);
+"""
+CARD = """
+const named = (one) => one.querySelector('.name').textContent === arguments[0];
+const card = [...document.querySelectorAll('.card')].find(named);
+if (!card || ['waiting', 'reading', 'busy'].includes(card.dataset.state)) return null;
+const shown = (selector) => {
+  const element = card.querySelector(selector);
+  return element && !element.hidden ? element : null;
+};
+const points = (selector) => [...card.querySelectorAll(selector)].map((shape) => shape.getAttribute('points'));
+return {
+  state: card.dataset.state,
+  reading: shown('.reading')?.innerText.replaceAll('\\n', '') ?? '',
+  red: [...card.querySelectorAll('.red')].map((wheel) => wheel.textContent).join(''),
+  status: card.querySelector('.status').innerText,
+  sure: shown('.confidence output') && shown('.confidence') ? card.querySelector('output').textContent : '',
+  alternatives: [...card.querySelectorAll('li')].map((item) => item.innerText),
+  plausible: shown('.plausible')?.innerText ?? '',
+  crop: shown('.crop')?.naturalWidth ?? 0,
+  photo: card.querySelector('.photo').naturalWidth,
+  windows: points('.window'),
+  digits: points('.digit'),
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with live_server(tmp_path_factory.mktemp("page") / "models") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def window():
+    with browser.browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(server, window):
+    window.open(server.url)
+    window.run("localStorage.clear()")
+    window.open(server.url)
+    window.messages()
+    return window
+
+
+def drop(page, name, content, kind="image/png"):
+    page.run(DROP, name, kind, base64.b64encode(content).decode())
+    return page.wait_for(CARD, name)
+
+
+def test_a_dropped_photo_is_read(page):
+    card = drop(page, "meter.png", PNG)
+    assert card["state"] == "read"
+    assert card["reading"] == TEXT and card["red"] == "678"
+    assert card["sure"].endswith(" %") and 0 < int(card["sure"].removesuffix(" %")) <= 100
+    assert card["status"] == "wheels"
+    assert len(card["digits"]) == 8
+    (corners,) = (
+        [[float(value) for value in point.split(",")] for point in shape.split()] for shape in card["windows"]
+    )
+    assert np.abs(np.array(corners) - CORNERS).max() < 3
+    page.wait_for("return document.querySelector('.crop').naturalWidth === 256")
+    # nothing was loaded from elsewhere, and nothing failed
+    assert page.messages() == []
+    hosts = "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name, location).host)"
+    assert set(page.run(hosts)) <= {page.run("return location.host"), ""}
+
+
+def test_several_photos_and_those_without_a_reading(page, tmp_path):
+    paths = []
+    for name, content in (("a.png", PNG), ("b.png", encode(blank(200, 300))), ("c.png", b"no photo"), ("d.png", PNG)):
+        (tmp_path / name).write_bytes(content)
+        paths.append(tmp_path / name)
+    page.give_files("#choose", *paths)
+    cards = {path.name: page.wait_for(CARD, path.name) for path in paths}
+    assert cards["a.png"]["reading"] == cards["d.png"]["reading"] == TEXT
+    assert cards["b.png"]["status"] == "No meter found on this photo." and cards["b.png"]["reading"] == ""
+    assert cards["c.png"]["state"] == "failed" and "Not a JPEG" in cards["c.png"]["status"]
+
+
+def test_the_last_reading(page):
+    page.run("document.querySelector('#previous').value = '12300'")
+    assert drop(page, "more.png", PNG)["plausible"] == "Plausible: 5,678 more than last time."
+    page.run("document.querySelector('#max-increase').value = '5'")
+    assert drop(page, "much.png", PNG)["plausible"] == "Not plausible: 5,678 more than last time."
+    page.run("document.querySelector('#previous').value = 'many'")
+    card = drop(page, "wrong.png", PNG)
+    assert card["state"] == "failed" and "previous: expected a number" in card["status"]
+
+
+def test_russian(page):
+    page.run("document.querySelector('[data-language=ru]').click()")
+    card = drop(page, "счётчик.png", PNG)
+    assert card["reading"] == TEXT and card["status"] == "барабаны"
+    assert page.run("return document.querySelector('h1').innerText") == "Показания счётчика"
+    assert page.run("return document.documentElement.lang") == "ru"
+    # it is remembered, and what stands there changes with it
+    page.run("document.querySelector('[data-language=en]').click()")
+    assert page.run(CARD, "счётчик.png")["status"] == "wheels"
+    page.run("document.querySelector('[data-language=ru]').click()")
+    page.open(page.run("return location.href"))
+    assert page.run("return document.querySelector('h1').innerText") == "Показания счётчика"
+
+
+def test_both_languages_say_the_same_things(page):
+    keys = page.run("return [Object.keys(TEXTS.en), Object.keys(TEXTS.ru)]")
+    assert keys[0] == keys[1] and len(keys[0]) > 30
+    used = page.run("return [...document.querySelectorAll('[data-text]')].map((element) => element.dataset.text)")
+    assert set(used) <= set(keys[0])
+
+
+def test_a_tiff_that_browsers_cannot_show(page):
+    drop(page, "scan.tiff", encode(PHOTO, "TIFF"), "image/tiff")
+    page.wait_for("return document.querySelector('.photo').src.startsWith('data:image/jpeg')")
+    page.wait_for("return document.querySelector('.photo').naturalWidth === 400")
+    assert page.run(CARD, "scan.tiff")["windows"] == []
+
+
+def test_a_phone(page):
+    page.set_size(360, 740)
+    drop(page, "meter.png", PNG)
+    assert page.run("return document.documentElement.scrollWidth") <= 360
+    widths = page.run(
+        "return ['.picture', '.reading'].map((name) => document.querySelector(name).getBoundingClientRect().width)"
+    )
+    assert min(widths) > 250
+    assert page.run("return document.querySelector('#take').getAttribute('capture')") == "environment"
+
+
+def test_a_token_is_asked_for(tmp_path, window):
+    with live_server(tmp_path / "models", METER_TOKEN="s3cret") as server:
+        window.open(server.url)
+        assert window.run("return document.querySelector('#token-row').hidden")
+        card = drop(window, "meter.png", PNG)
+        assert card["state"] == "failed" and card["status"] == "Enter the token above and try again."
+        window.run("document.querySelector('#token').value = 's3cret'; document.querySelector('.again').click()")
+        assert window.wait_for(CARD, "meter.png")["reading"] == TEXT
