@@ -16,7 +16,7 @@ FRAME = (54, 56, 740, 424)  # left, top, right, bottom
 FINER = 3
 INK, GRID, GROUND = (40, 44, 52), (225, 228, 232), (255, 255, 255)
 # the palette of M. Okabe and K. Ito, which colour-blind people can tell apart
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
+COLOURS = ((0, 114, 178), (213, 94, 0), (230, 159, 0), (204, 121, 167), (86, 180, 233), (0, 158, 115))
 ALL_COLOUR = (0, 0, 0)
 AIM_COVERAGE, AIM_RISK = 0.85, 0.01
 
@@ -92,7 +92,7 @@ class Chart:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.image.resize(SIZE, Image.Resampling.LANCZOS).quantize(64).save(path, "PNG", optimize=True)
+            self.image.resize(SIZE, Image.Resampling.LANCZOS).save(path, "PNG", optimize=True)
         except OSError as error:
             raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -124,7 +124,7 @@ def draw_risk_coverage(path: Path, sets: Mapping[str, Answers]) -> None:
         last = name == "all sets"
         colour = ALL_COLOUR if last else COLOURS[index % len(COLOURS)]
         chart.curve(coverage, 1 - accuracy, colour, 3 if last else 2)
-        lines.append((f"{name}, {len(coverage)} views", colour))
+        lines.append((f"{name.replace('_', ' ')}, {len(coverage)} views", colour))
     chart.key(lines)
     chart.save(path)
 
