@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.calibration import cross_validated, features_of, fit, write_confidence
+    from retinanet.calibration import cross_validated, fit, write_confidence
     from retinanet.charts import draw_reliability
     from retinanet.evaluation import evaluate
     from retinanet.evaluation_report import confidences
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if result.recognition.success
     ]
     before, right = confidences(results)
-    features = features_of(results, models, reading)
+    features = np.array([result.recognition.features for result in results])
     groups = [f"{result.source} {result.group}" for result in results]
     after = cross_validated(features, right, groups)
     model = fit(features, right)

@@ -1,39 +1,19 @@
 """Fits the confidence to what came out right, so that it is a probability."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence, confidence_features
+from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
 from deploy.recognition.errors import UserError
-from deploy.recognition.reading import decode_reading
-from deploy.recognition.runtime import Models
-from deploy.recognition.settings import ReadingSettings
-from retinanet.evaluation import Result
+from retinanet.result_files import write_json
 
 FOLDS = 10
 # how strongly the weights are held near 0, in answers: the photos are of some hundred meters, not thousands
 RIDGE = 40.0
 LEAST_WRONG = 10
 _STEPS = 50
-
-
-def features_of(results: Sequence[Result], models: Models, settings: ReadingSettings) -> np.ndarray:
-    """Returns the features (n, 5) of results with a reading, in the order of FEATURES.
-
-    Args:
-        results: each with a reading and the window's picture, which is looked at once more.
-        models: those that gave the results.
-        settings: those under which they did.
-    """
-    rows = []
-    for result in results:
-        outputs = models.stage2(result.recognition.window[np.newaxis])
-        reading = decode_reading(outputs["boxes"][0], outputs["class_scores"][0], settings)
-        rows.append(confidence_features(reading, result.recognition.counter_score))
-    return np.array(rows).reshape(-1, len(FEATURES))
 
 
 def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
@@ -97,9 +77,4 @@ def write_confidence(path: Path, model: ConfidenceModel) -> None:
         UserError: the file cannot be written.
     """
     weights = {name: round(weight, 5) for name, weight in zip(FEATURES, model.weights, strict=True)}
-    content = json.dumps({"intercept": round(model.intercept, 5), "weights": weights}, indent=1)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    write_json(path, {"intercept": round(model.intercept, 5), "weights": weights})

@@ -97,7 +97,8 @@ class Stage1:
 class Stage2:
     """Reads the fields' greys where they stand in a window rectified with the usual margin."""
 
-    def __init__(self):
+    def __init__(self, digit_score=0.95):
+        self.digit_score = digit_score
         self.seen = []
 
     def __call__(self, images):
@@ -115,7 +116,8 @@ class Stage2:
                 x, y = np.round((box[:2] + box[2:]) / 2 * STAGE2_SIZE).astype(int)
                 level = image[y - 4 : y + 5, x - 2 : x + 3].mean()
                 boxes[index, place] = box
-                class_scores[index, place, int(np.clip(round((level - 100) / 15), 0, 9))] = 0.9 if upright else 0.35
+                digit = int(np.clip(round((level - 100) / 15), 0, 9))
+                class_scores[index, place, digit] = self.digit_score if upright else 0.35
             first = boxes[index, len(DIGITS) - FRACTION]
             last = boxes[index, len(DIGITS) - 1]
             boxes[index, 20] = (first[0], first[1], last[2], last[3])
@@ -128,5 +130,5 @@ class Stage2:
         }
 
 
-def models(**options):
-    return Models(Stage1(**options), Stage2(), SIZE, STAGE2_SIZE)
+def models(digit_score=0.95, **options):
+    return Models(Stage1(**options), Stage2(digit_score), SIZE, STAGE2_SIZE)

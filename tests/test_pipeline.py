@@ -7,6 +7,7 @@ from deploy.recognition import geometry
 from deploy.recognition.drawing import annotate
 from deploy.recognition.errors import UserError
 from deploy.recognition.pipeline import STAGES, MeterReader
+from deploy.recognition.rectification import rectify_window
 from deploy.recognition.window import best_window, letterbox, zoom
 from tests import fake_meters
 
@@ -182,6 +183,23 @@ def test_batches_give_what_single_photos_give():
         assert set(single.seconds) == {*STAGES, "total"}
         assert single.seconds["total"] == pytest.approx(sum(single.seconds[stage] for stage in STAGES))
     assert reader.read_batch([]) == []
+
+
+def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
+    photo = fake_meters.meter_photo(CORNERS)
+    sure, doubtful = fake_meters.models(digit_score=0.91), fake_meters.models(digit_score=0.85)
+    MeterReader(sure).read(photo)
+    assert len(sure.stage2.seen) == 1
+    recognition = MeterReader(doubtful).read(photo)
+    first, second = doubtful.stage2.seen
+    # the outer digits' middles, 0.75 of a step from the ends, and at the right a step more: there is room
+    lefts = fake_meters.digit_lefts()
+    left, right = lefts[0] + 0.035 - 0.06, lefts[-1] + 0.035 + 0.06 + 0.08
+    region = np.array([[left, 0.22], [right, 0.22], [right, 0.78], [left, 0.78]])
+    corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
+    expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
+    assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
+    assert recognition.success and len(recognition.features) == 5
 
 
 @pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
-from deploy.recognition.reading import decode_reading, join_text
+from deploy.recognition.reading import decode_reading, join_text, merge_readings, row_region
 
 
 def entry(label, score, centre, width=0.08, y=0.5, height=0.6, **others):
@@ -106,3 +106,30 @@ def test_a_gap_is_filled_by_a_weak_wheel():
 def test_join_text():
     assert join_text("012", "") == "012"
     assert join_text("012", "3") == "012,3"
+
+
+def test_the_region_of_a_row_leaves_room_at_its_ends_and_for_one_more_wheel():
+    digits = decode([entry("1", 0.9, 0.4 + 0.1 * place, height=0.5) for place in range(6)]).digits
+    np.testing.assert_allclose(row_region(digits), [0.325, 0.15, 0.975, 0.85], atol=1e-6)
+    digits = decode([entry("1", 0.9, 0.2 + 0.1 * place, height=0.5) for place in range(6)]).digits
+    np.testing.assert_allclose(row_region(digits), [0.125, 0.15, 0.875, 0.85], atol=1e-6)
+
+
+def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
+    first = decode([*row("123", 0.6)[:2], entry("3", 0.5, 0.3, d8=0.4), entry("floatp", 0.8, 0.3, width=0.1)])
+    region = np.array([0.1, 0.0, 0.5, 1.0])
+    # in the region, a wheel at x of the window stands at (x - 0.1) / 0.4; the first one lies outside
+    second = decode([entry("2", 0.8, 0.25), entry("8", 0.9, 0.5, d3=0.1), entry("7", 0.4, 0.75)])
+    merged = merge_readings(first, second, region)
+    assert merged.text == "287"  # more speaks for the second look
+    scores = [digit.score for digit in merged.digits]
+    np.testing.assert_allclose(scores, [(0.6 + 0.8) / 2, (0.4 + 0.9) / 2, 0.4], atol=1e-6)
+    assert merged.digits[1].alternatives[0] == ("3", pytest.approx(0.3))
+    np.testing.assert_allclose(merged.digits[1].box[[0, 2]], [0.3 - 0.016, 0.3 + 0.016], atol=1e-6)
+
+
+def test_what_one_look_alone_saw_keeps_its_score():
+    first, nothing = decode(row("123")), decode_reading(np.zeros((0, 4)), np.zeros((0, 15)))
+    merged = merge_readings(first, nothing, np.array([0.0, 0.0, 1.0, 1.0]))
+    assert (merged.text, merged.score) == ("123", pytest.approx(0.9))
+    assert merge_readings(nothing, nothing, np.array([0.0, 0.0, 1.0, 1.0])).text == ""

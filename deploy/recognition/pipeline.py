@@ -1,4 +1,7 @@
-"""From photos to readings: find the window, look again zoomed, cut it out upright, find the digits, read them."""
+"""From photos to readings: find the window, look again zoomed, cut it out upright, find the digits, read them.
+
+What is read with doubt is cut out once more, along its digits, and both looks at it count.
+"""
 
 import dataclasses
 import time
@@ -11,7 +14,7 @@ from . import geometry
 from .classes import LEGIBLE_CLASSES
 from .confidence import alternative_texts, confidence, confidence_features
 from .errors import UserError
-from .reading import Reading, decode_reading
+from .reading import Reading, decode_reading, merge_readings, row_region
 from .rectification import rectify_window
 from .runtime import Models
 from .settings import Settings
@@ -49,6 +52,7 @@ class Recognition:
         alternatives: the likeliest texts with their probabilities, the reading's own first.
         seconds: by stage (STAGES) and `total`; in a batch each photo's equal share.
         window: uint8 RGB, the rectified window as stage 2 saw it; None without.
+        features: what the confidence rests on, see `confidence_features`; empty without success.
     """
 
     success: bool
@@ -64,9 +68,10 @@ class Recognition:
     alternatives: tuple[tuple[str, float], ...] = ()
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     window: np.ndarray | None = None
+    features: tuple[float, ...] = ()
 
     def to_dict(self) -> dict:
-        """Returns everything but the window's picture, as plain values for JSON."""
+        """Returns everything but the window's picture and the features, as plain values for JSON."""
         return {
             "success": self.success,
             "reason": self.reason,
@@ -88,6 +93,33 @@ class Recognition:
             "alternatives": [{"text": text, "probability": round(share, 4)} for text, share in self.alternatives],
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cut:
+    """A window cut out of a photo.
+
+    Attributes:
+        photo: uint8 RGB (height, width, 3).
+        corners: (4, 2) of what was cut out, in pixels of the photo.
+        picture: uint8 RGB, the input of stage 2.
+        turned: whether the window that stage 1 found stands on its head in it.
+    """
+
+    photo: np.ndarray
+    corners: np.ndarray
+    picture: np.ndarray
+    turned: bool = False
+
+    def upside_down(self) -> "_Cut":
+        """Returns the cut turned by half."""
+        corners = np.roll(self.corners, 2, axis=0)
+        return dataclasses.replace(self, corners=corners, picture=self.picture[::-1, ::-1], turned=not self.turned)
+
+    def part(self, region: np.ndarray, size: tuple[int, int]) -> "_Cut":
+        """Returns a region of the window, (4,) xyxy in shares of this cut and perhaps beyond it, cut out anew."""
+        corners = _corners_of(region, self.corners)
+        return dataclasses.replace(self, corners=corners, picture=rectify_window(self.photo, corners, size))
 
 
 class _Clock:
@@ -143,19 +175,13 @@ class MeterReader:
             windows = self.look_again(photos, windows)
         legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
         with clock.measure("rectify"):
-            corners = {
-                index: geometry.expand_corners(windows[index].corners, *geometry.WINDOW_MARGIN) for index in legible
-            }
-            crops = {index: rectify_window(photos[index], corners[index], self.models.stage2_size) for index in legible}
-        readings = self._read_crops(crops, clock)
+            cuts = {index: self._cut_out(photos[index], windows[index]) for index in legible}
+        readings = self._read_cuts(cuts, clock)
         with clock.measure("reading"):
-            recognitions = []
-            for index, window in enumerate(windows):
-                if index in readings:
-                    reading, flipped = readings[index]
-                    recognitions.append(self._recognition(window, corners[index], crops[index], reading, flipped))
-                else:
-                    recognitions.append(_without_reading(window))
+            recognitions = [
+                self._recognition(window, *readings[index]) if index in readings else _without_reading(window)
+                for index, window in enumerate(windows)
+            ]
         seconds = {stage: value / len(photos) for stage, value in clock.seconds.items()}
         seconds["total"] = sum(seconds.values())
         return [dataclasses.replace(recognition, seconds=dict(seconds)) for recognition in recognitions]
@@ -214,53 +240,59 @@ class MeterReader:
                     result[index] = found
         return result
 
-    def _read_crops(self, crops: dict[int, np.ndarray], clock: _Clock) -> dict[int, tuple[Reading, bool]]:
-        """Returns the reading of each crop, and whether it was found upside down."""
-        readings = self._detect(crops, clock)
-        doubtful = {
-            index: crops[index][::-1, ::-1]
-            for index, reading in readings.items()
-            if reading.score < self.settings.window.flip_below
-        }
-        flipped = self._detect(doubtful, clock)
-        return {
-            index: (flipped[index], True)
-            if index in flipped and _evidence(flipped[index]) > _evidence(reading)
-            else (reading, False)
-            for index, reading in readings.items()
-        }
+    def _cut_out(self, photo: np.ndarray, window: Window) -> _Cut:
+        corners = geometry.expand_corners(window.corners, *geometry.WINDOW_MARGIN)
+        return _Cut(photo, corners, rectify_window(photo, corners, self.models.stage2_size))
 
-    def _detect(self, crops: dict[int, np.ndarray], clock: _Clock) -> dict[int, Reading]:
-        if not crops:
+    def _read_cuts(self, cuts: dict[int, _Cut], clock: _Clock) -> dict[int, tuple[_Cut, Reading]]:
+        """Returns the reading of each cut, beside the cut itself the way up in which it was read."""
+        readings = self._detect(cuts, clock)
+        below = self.settings.window.flip_below
+        doubtful = {index: cuts[index].upside_down() for index, reading in readings.items() if reading.score < below}
+        for index, reading in self._detect(doubtful, clock).items():
+            if reading.evidence > readings[index].evidence:
+                cuts, readings = {**cuts, index: doubtful[index]}, {**readings, index: reading}
+        return {index: (cuts[index], reading) for index, reading in self._read_again(cuts, readings, clock).items()}
+
+    def _read_again(self, cuts: dict[int, _Cut], readings: dict[int, Reading], clock: _Clock) -> dict[int, Reading]:
+        """Returns the readings, the doubtful ones merged with those of cuts along their digits."""
+        settings = self.settings.reading
+        regions = {
+            index: row_region(reading.digits)
+            for index, reading in readings.items()
+            if len(reading.digits) >= settings.min_digits
+            and min(digit.score for digit in reading.digits) < settings.read_again_below
+        }
+        with clock.measure("rectify"):
+            closer = {index: cuts[index].part(region, self.models.stage2_size) for index, region in regions.items()}
+        second = self._detect(closer, clock)
+        with clock.measure("reading"):
+            merged = {index: merge_readings(readings[index], second[index], regions[index]) for index in regions}
+        return {**readings, **merged}
+
+    def _detect(self, cuts: dict[int, _Cut], clock: _Clock) -> dict[int, Reading]:
+        if not cuts:
             return {}
         with clock.measure("stage2"):
-            outputs = self.models.stage2(np.stack(list(crops.values())))
+            outputs = self.models.stage2(np.stack([cut.picture for cut in cuts.values()]))
         with clock.measure("reading"):
             return {
                 index: decode_reading(boxes, scores, self.settings.reading)
-                for index, boxes, scores in zip(crops, outputs["boxes"], outputs["class_scores"], strict=True)
+                for index, boxes, scores in zip(cuts, outputs["boxes"], outputs["class_scores"], strict=True)
             }
 
-    def _recognition(
-        self, window: Window, corners: np.ndarray, crop: np.ndarray, reading: Reading, flipped: bool
-    ) -> Recognition:
-        if flipped:
+    def _recognition(self, window: Window, cut: _Cut, reading: Reading) -> Recognition:
+        if cut.turned:
             window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
-            corners, crop = np.roll(corners, 2, axis=0), crop[::-1, ::-1]
+        unreadable = dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=cut.picture)
         if len(reading.digits) < self.settings.reading.min_digits:
-            return dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=crop)
-        probability = confidence(confidence_features(reading, window.score), self.models.confidence)
+            return unreadable
+        features = confidence_features(reading, window.score)
+        probability = confidence(features, self.models.confidence)
         if probability < self.settings.reading.min_confidence:
-            return dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=crop)
-        unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-        to_photo = geometry.perspective_matrix(unit, corners)
+            return unreadable
         digits = tuple(
-            RecognizedDigit(
-                digit.label,
-                digit.score,
-                geometry.transform_points(digit.box[[[0, 1], [2, 1], [2, 3], [0, 3]]], to_photo),
-            )
-            for digit in reading.digits
+            RecognizedDigit(digit.label, digit.score, _corners_of(digit.box, cut.corners)) for digit in reading.digits
         )
         return Recognition(
             success=True,
@@ -273,13 +305,16 @@ class MeterReader:
             corners=window.corners,
             digits=digits,
             alternatives=alternative_texts(reading, probability),
-            window=crop,
+            window=cut.picture,
+            features=tuple(float(value) for value in features),
         )
 
 
-def _evidence(reading: Reading) -> float:
-    """Returns how much speaks for a reading: the sum of its digits' scores."""
-    return sum(digit.score for digit in reading.digits)
+def _corners_of(box: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Returns the corners (4, 2) in the photo of a box (4,), xyxy in shares of the quadrilateral with these corners."""
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    to_photo = geometry.perspective_matrix(unit, corners)
+    return geometry.transform_points(box[[[0, 1], [2, 1], [2, 3], [0, 3]]], to_photo)
 
 
 def _shift(before: Window, after: Window) -> float:

@@ -1,6 +1,7 @@
 """From the boxes that stage 2 found in a window to the reading."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +12,15 @@ _FRACTION = STAGE2_CLASSES.index(FRACTION_CLASS)
 _POINT = STAGE2_CLASSES.index(POINT_CLASS)
 _WHEELS = [index for index in range(len(STAGE2_CLASSES)) if index not in (_FRACTION, _POINT)]
 _DIGITS = len(DIGIT_CLASSES)
+# How a window is laid out round its digits for a second look: from the outer wheels' middles to the ends in distances
+# between wheels, and half its height in heights of the digits.
+_END_SPACE = 0.75
+_HALF_HEIGHT = 0.7
+# From this distance between the last wheel's middle and the window's end, in distances between wheels, one more wheel
+# may stand there.
+_ROOM_FOR_A_WHEEL = 1.1
+# Wheels of two looks are the same if their middles are no further apart, in distances between wheels.
+_SAME_WHEEL = 0.35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +58,11 @@ class Reading:
     digits: tuple[Digit, ...]
     score: float
 
+    @property
+    def evidence(self) -> float:
+        """How much speaks for the reading: the sum of its digits' scores."""
+        return sum(digit.score for digit in self.digits)
+
 
 def join_text(integer: str, fraction: str) -> str:
     """Returns the reading's text: a comma stands only before a fraction."""
@@ -65,14 +80,81 @@ def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: Readin
     settings = settings or ReadingSettings()
     boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
     chosen = _wheels(boxes, class_scores, settings)
-    digits = tuple(_digit(boxes[index], class_scores[index]) for index in chosen)
-    split = _fraction_start(boxes, class_scores, chosen, settings)
+    digits = tuple(_ranked(boxes[index], class_scores[index]) for index in chosen)
+    return _reading(digits, _fraction_start(boxes, class_scores, chosen, settings))
+
+
+def row_region(digits: Sequence[Digit]) -> np.ndarray:
+    """Returns where a window is best cut out to read it again: (4,) xyxy in shares of the window, perhaps beyond it.
+
+    The digits fill the region as they fill the windows that stage 2 learned from. Space at the right in which one
+    more wheel would fit stays in it: the last wheel may have been overlooked.
+
+    Args:
+        digits: two or more, left to right.
+    """
+    boxes = np.stack([digit.box for digit in digits]).astype(np.float64)
+    centres = (boxes[:, [0, 1]] + boxes[:, [2, 3]]) / 2
+    pitch = max(float(np.median(np.diff(centres[:, 0]))), 1e-3)
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    left, right = centres[0, 0] - _END_SPACE * pitch, centres[-1, 0] + _END_SPACE * pitch
+    if 1 - centres[-1, 0] > _ROOM_FOR_A_WHEEL * pitch:
+        right += pitch
+    level = float(np.median(centres[:, 1]))
+    return np.array([left, level - _HALF_HEIGHT * height, right, level + _HALF_HEIGHT * height])
+
+
+def merge_readings(first: Reading, second: Reading, region: np.ndarray) -> Reading:
+    """Returns the reading that two looks at a window make together.
+
+    The wheels and the comma are those of the look for which more speaks. A wheel that both saw has the mean of both
+    scores for each digit.
+
+    Args:
+        first: of the window.
+        second: of a region of it.
+        region: (4,) xyxy in shares of the window.
+
+    Returns:
+        The reading, its boxes in shares of the window.
+    """
+    size = np.tile(region[2:] - region[:2], 2)
+    moved = tuple(
+        dataclasses.replace(digit, box=(digit.box * size + np.tile(region[:2], 2)).astype(np.float32))
+        for digit in second.digits
+    )
+    leading, other, split = first.digits, moved, len(first.integer)
+    if second.evidence > first.evidence:
+        leading, other, split = moved, first.digits, len(second.integer)
+    centres = np.array([_middle(digit) for digit in leading])
+    reach = _SAME_WHEEL * float(np.median(np.diff(centres))) if len(centres) > 1 else 0.0
+    digits = []
+    for digit in leading:
+        same = min(other, key=lambda candidate: abs(_middle(candidate) - _middle(digit)), default=None)
+        if same is not None and abs(_middle(same) - _middle(digit)) <= reach:
+            digit = _ranked(digit.box, (_scores(digit) + _scores(same)) / 2)
+        digits.append(digit)
+    return _reading(tuple(digits), split)
+
+
+def _reading(digits: tuple[Digit, ...], split: int) -> Reading:
     text = "".join(digit.label for digit in digits)
     score = float(np.mean([digit.score for digit in digits])) if digits else 0.0
     return Reading(join_text(text[:split], text[split:]), text[:split], text[split:], digits, score)
 
 
-def _digit(box: np.ndarray, scores: np.ndarray) -> Digit:
+def _middle(digit: Digit) -> float:
+    return float(digit.box[0] + digit.box[2]) / 2
+
+
+def _scores(digit: Digit) -> np.ndarray:
+    """Returns the scores (10,) of the digits 0 to 9."""
+    scores = dict([(digit.label, digit.score), *digit.alternatives])
+    return np.array([scores[label] for label in DIGIT_CLASSES])
+
+
+def _ranked(box: np.ndarray, scores: np.ndarray) -> Digit:
+    """Returns the wheel in a box (4,) whose scores (10 or more,) begin with those of the digits 0 to 9."""
     order = np.argsort(-scores[:_DIGITS], kind="stable")
     ranked = [(DIGIT_CLASSES[index], float(scores[index])) for index in order]
     return Digit(*ranked[0], box.astype(np.float32), tuple(ranked[1:]))

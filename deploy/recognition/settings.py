@@ -45,6 +45,7 @@ class ReadingSettings:
         gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
         gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
         min_digits: a window with fewer digits is unreadable.
+        read_again_below: a reading of which any digit scores less is read once more, from a window cut along its digits.
         min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
     """
 
@@ -58,6 +59,7 @@ class ReadingSettings:
     gap_pitch: float = 1.6
     gap_tolerance: float = 0.35
     min_digits: int = 3
+    read_again_below: float = 0.9
     min_confidence: float = 0.2
 
 
