@@ -1,4 +1,4 @@
-"""Draws photos without a meter, for `evaluate.py --no_meter`: clocks, gauges, number plates, pages, keys, scenery.
+"""Draws photos without a meter, for `evaluate.py --no_meter`: gauges, calendars, price tags, digital clocks, scenery.
 
 python draw_no_meter.py --output output/no_meter
 """
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retinanet import cli
+from retinanet.datasets.synthetic.no_meter import HELD_OUT_KINDS
+from retinanet.datasets.synthetic.no_meter_things import THINGS
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -16,6 +18,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--count", type=cli.positive_int, default=200, help="default: 200")
     parser.add_argument("--seed", type=cli.positive_int, default=1, help="default: 1")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=THINGS,
+        default=HELD_OUT_KINDS,
+        metavar="KIND",
+        help=f"of {', '.join(THINGS)}; default: those that training never shows, {', '.join(HELD_OUT_KINDS)}",
+    )
     return parser.parse_args(argv)
 
 
@@ -28,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from retinanet.datasets.synthetic.no_meter import draw_no_meter
 
     for index in tqdm(range(args.count), unit="photo", disable=None):
-        name, photo = draw_no_meter(args.seed, index)
+        name, photo = draw_no_meter(args.seed, index, args.kinds)
         write_jpeg(args.output / f"{index:03d}_{name}.jpg", photo)
     print(f"{args.output}: {args.count} photos")
 

@@ -8,7 +8,7 @@ from deploy.recognition.errors import UserError
 from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
 
 DEFAULT_COUNT = 1000
-DRAWN_SOURCES = ("wheels", "synthetic", "transplanted")
+DRAWN_SOURCES = ("wheels", "synthetic", "transplanted", "no_meter")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +111,12 @@ def _transplanted(request: Request, stage: int):
     return photos.transplanted(records, request.count or DEFAULT_COUNT, request.seed)
 
 
+def _no_meter(request: Request, stage: int):
+    from retinanet.datasets.synthetic import no_meter
+
+    return no_meter.photos(request.count or DEFAULT_COUNT, request.seed)
+
+
 def _layout_of(path: Path) -> str:
     """Returns which importer's layout a folder has; sets for testing only are not among them."""
     label_files = sorted(path.glob("labels/*.txt"))
@@ -141,4 +147,5 @@ SOURCES = {
     "wheels": Source("wheels FOLDER (wheels.zip, labels.csv)", (2,), (1,), _wheels),
     "synthetic": Source("synthetic (no paths)", (1, 2), (0,), _synthetic),
     "transplanted": Source("transplanted FOLDER... of mbarira or chongqing", (1, 2), (1, 2), _transplanted),
+    "no_meter": Source("no_meter (no paths): drawn things that are no meters", (1,), (0,), _no_meter),
 }

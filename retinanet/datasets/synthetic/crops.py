@@ -20,6 +20,9 @@ from retinanet.datasets.synthetic.windows import draw_window
 
 # Stage 1 finds corners with errors of about this standard deviation, in shares of the window's width and height.
 CORNER_ERROR = (0.02, 0.06)
+# On makes that it never saw it often ends the window too early, in the last wheel: so many crops are cut off at their
+# right end, or at either, by up to this share of the width.
+CUT_SHARE, CUT_BOTH_SHARE, LARGEST_CUT = 0.2, 0.06, 0.08
 
 
 def split_of(index: int) -> str:
@@ -28,7 +31,7 @@ def split_of(index: int) -> str:
 
 
 def jitter_corners(random: np.random.Generator, corners: np.ndarray) -> np.ndarray:
-    """Returns corners (4, 2) as stage 1 might find them: off together and each for itself, and now and then too wide.
+    """Returns corners (4, 2) as stage 1 might find them: off together and each for itself, too wide or cut off at times.
 
     Some labels of real photos take the frame for the window, and what learns from them does too.
     """
@@ -38,6 +41,11 @@ def jitter_corners(random: np.random.Generator, corners: np.ndarray) -> np.ndarr
     errors = random.normal(0, 0.7, (4, 2)) + random.normal(0, 0.7, 2)
     unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     moved = unit + np.clip(errors, -2.2, 2.2) * [along, across]
+    kind = random.random()
+    if kind < CUT_SHARE:
+        moved[[1, 2], 0] -= random.uniform(0, LARGEST_CUT)
+    if kind < CUT_BOTH_SHARE:
+        moved[[0, 3], 0] += random.uniform(0, LARGEST_CUT)
     return transform_points(moved, perspective_matrix(unit, corners))
 
 

@@ -45,6 +45,7 @@ class WindowStyle:
             may be hidden then.
         wall: width of the dark side of the opening that such a camera sees.
         ticks: parts into which lines at the right edge divide each digit of the last wheel, 0 without.
+        tick_reach: how far they reach into the wheel, in shares of its width; its digits make way for half of that.
         downwards: the next digit comes from above.
     """
 
@@ -64,6 +65,7 @@ class WindowStyle:
     shift: float
     wall: float
     ticks: int
+    tick_reach: float
     downwards: bool
 
 
@@ -94,11 +96,11 @@ def random_style(random: np.random.Generator) -> WindowStyle:
     grounds = tuple(color_near(random, name, muted) for name in (scheme[0], scheme[2]))
     if scheme[0] == scheme[2] and random.random() < 0.8:
         grounds = (grounds[0], grounds[0])
-    # Print fades; red more than black.
-    fading = random.uniform(0, 0.45) * (random.random() < 0.5)
+    # Print fades; red more than black, and on the wheels that turn most until hardly anything is left.
+    fading = random.uniform(0, 0.55) * (random.random() < 0.5)
     inks = tuple(
         color_near(random, name, 1.0) * (1 - fade) + ground * fade
-        for name, ground, fade in zip((scheme[1], scheme[3]), grounds, (fading, fading * 1.2), strict=True)
+        for name, ground, fade in zip((scheme[1], scheme[3]), grounds, (fading, fading * 1.4), strict=True)
     )
     return WindowStyle(
         face=face,
@@ -116,7 +118,8 @@ def random_style(random: np.random.Generator) -> WindowStyle:
         teeth=teeth if random.random() < 0.75 else -teeth,
         shift=shift,
         wall=abs(shift) * glyph_width * random.uniform(0, 0.9) if slots else 0.0,
-        ticks=int(random.choice([2, 5, 10])) if random.random() < 0.3 else 0,
+        ticks=int(random.choice([2, 5, 10])) if random.random() < 0.4 else 0,
+        tick_reach=random.uniform(0.12, 0.34),
         downwards=bool(random.random() < 0.07),
     )
 
@@ -148,7 +151,8 @@ def draw_wheel(
         rows = np.arcsin(rows * style.bulge) / style.bulge
     turns = rows * height / 2 / (style.step * unit)
     position = phase - turns if style.downwards else phase + turns
-    mask = _digits_at(style, position, width, unit)
+    reach = max(2, round(style.tick_reach * width)) if last and style.ticks else 0
+    mask = _digits_at(style, position, width, unit, reach // 2)
     wheel = np.empty((height, width, 3), np.float32)
     wheel[:] = ground
     if style.teeth > 0:
@@ -158,8 +162,7 @@ def draw_wheel(
     if random.random() < 0.25:
         worn = smooth_noise(random, (height, width), 6)
         mask = mask * np.clip(1.0 - random.uniform(0.2, 0.9) * np.maximum(worn, 0), 0, 1)
-    if last and style.ticks:
-        reach = max(2, round(0.18 * width))
+    if reach:
         lines = np.abs(position * style.ticks - np.round(position * style.ticks)) < 0.5 * random.uniform(0.3, 0.5)
         mask[:, -reach:] = np.maximum(mask[:, -reach:], lines[:, None])
     wheel = blend(wheel, ink, mask)
@@ -170,15 +173,18 @@ def draw_wheel(
     return wheel
 
 
-def _digits_at(style: WindowStyle, position: np.ndarray, width: int, unit: float) -> np.ndarray:
-    """Returns the coverage by digits, (rows, width) 0 to 1, of rows that lie at these turns of the drum."""
+def _digits_at(style: WindowStyle, position: np.ndarray, width: int, unit: float, aside: int) -> np.ndarray:
+    """Returns the coverage by digits, (rows, width) 0 to 1, of rows that lie at these turns of the drum.
+
+    The digits stand `aside` pixels to the left of where they stand on other wheels.
+    """
     step = style.step * unit
     glyph_width, glyph_height = max(3, round(style.glyph[0] * unit)), max(4, round(style.glyph[1] * unit))
     glyph_width = min(glyph_width, width)
     first, last = int(np.floor(position.min() - 0.5)), int(np.ceil(position.max() + 0.5))
     strip_rows = round(step)
     strip = np.zeros(((last - first + 1) * strip_rows + 2, width), np.float32)
-    left = round((width - style.teeth * unit - glyph_width) / 2 + style.shift * glyph_width)
+    left = round((width - style.teeth * unit - glyph_width) / 2 + style.shift * glyph_width) - aside
     hidden = max(0, -left)
     for number in range(first, last + 1):
         glyph = cv2.resize(style.face[number % 10], (glyph_width, glyph_height), interpolation=cv2.INTER_AREA)

@@ -1,29 +1,57 @@
-"""Photos without a meter, for measuring how often digits are read where there are none.
+"""Photos without a meter: of some kinds of things for training, of the others for measuring.
 
-They are drawn apart from the photos for training, of things that those do not hold.
+Digits are read where there are none as often as on things that training never showed.
 """
+
+import functools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from retinanet.datasets.records import LabelledPhoto, Pending
 from retinanet.datasets.synthetic import degradation, scenes
+from retinanet.datasets.synthetic.crops import split_of
 from retinanet.datasets.synthetic.no_meter_things import THINGS
 from retinanet.datasets.synthetic.paint import smooth_noise
 
 # every so manieth photo shows no thing at all
 SCENERY_EACH = 5
 _MAX_TILT = 0.12
+# Half of what is taken for counters most often (plates, keys) is trained on; the other half tells what that gives.
+TRAINING_KINDS = ("clock", "number_plate", "page", "keys")
+HELD_OUT_KINDS = tuple(name for name in THINGS if name not in TRAINING_KINDS)
 
 
-def draw_no_meter(seed: int, index: int) -> tuple[str, np.ndarray]:
-    """Returns the index-th photo of a seed: what it shows, and uint8 RGB (height, width, 3)."""
-    random = np.random.default_rng([seed, index, 11])
+def draw_no_meter(seed: int, index: int, kinds: Sequence[str] = HELD_OUT_KINDS) -> tuple[str, np.ndarray]:
+    """Returns the index-th photo of a seed: what it shows, and uint8 RGB (height, width, 3).
+
+    Args:
+        seed: photos for training are drawn apart, so theirs may be the same.
+        index: from 0; the kinds take turns, and every fifth photo is scenery.
+        kinds: names of THINGS.
+    """
+    return _draw(np.random.default_rng([seed, index, 11]), index, kinds)
+
+
+def photos(count: int, seed: int) -> list[Pending]:
+    """Returns `count` photos of TRAINING_KINDS without windows, still to be drawn; 90 % train, 5 % each for the rest."""
+    return [Pending(split_of(index), functools.partial(_training_photo, seed, index)) for index in range(count)]
+
+
+def _training_photo(seed: int, index: int) -> LabelledPhoto:
+    _, pixels = _draw(np.random.default_rng([seed, index, 13]), index, TRAINING_KINDS)
+    name = f"no_meter_{seed}_{index:06d}"
+    return LabelledPhoto(f"{name}.jpg", functools.partial(np.copy, pixels), split_of(index), name, ())
+
+
+def _draw(random: np.random.Generator, index: int, kinds: Sequence[str]) -> tuple[str, np.ndarray]:
     width = int(random.integers(640, 1100))
     height = round(width * random.uniform(0.6, 1.4))
     if index % SCENERY_EACH == SCENERY_EACH - 1:
         name, photo = "scenery", _draw_scenery(random, (width, height))
     else:
-        name = list(THINGS)[(index - index // SCENERY_EACH) % len(THINGS)]
+        name = kinds[(index - index // SCENERY_EACH) % len(kinds)]
         photo = scenes.draw_scene(random, (width, height))
         for _ in range(int(random.integers(1, 3))):
             photo = _lay(random, photo, THINGS[name](random))

@@ -117,6 +117,8 @@ def draw_wheels(
         target[:] = (wheel * shading[size][..., None])[:, : target.shape[1]]
         cells.append((left, right))
         face_middle = left + (cell_width - round(style.teeth * unit)) / 2
+        if index == wheels - 1 and style.ticks:
+            face_middle -= style.tick_reach * cell_width / 2
         top, bottom = y0 + BOX_INSET * height, y0 + (1 - BOX_INSET) * height
         boxes.append(upright_box(face_middle - half, top, face_middle + half, bottom, str(digits[index])))
 
