@@ -37,7 +37,7 @@ class Page(NamedTuple):
 PAGES = {
     "tensorboard_hp.jpg": Page(("TABLE VIEW",), (1400, 480)),
     # the first of the three axes is the learning rate's
-    "tensorboard_hp_plot.jpg": Page(("PARALLEL COORDINATES VIEW", "Logarithmic"), (1400, 860)),
+    "tensorboard_hp_plot.jpg": Page(("PARALLEL COORDINATES VIEW", "Logarithmic"), (1400, 1300)),
 }
 
 # All nodes, through shadow roots, whose own text is the given one; TensorBoard is made of nested components.
