@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deploy.recognition.errors import UserError
 from retinanet.datasets.synthetic.fonts import FONTS_FOLDER
+from retinanet.result_files import write_png
 from retinanet.risk_coverage import reliability, risk_coverage
 
 SIZE = (760, 480)
@@ -21,6 +21,11 @@ ALL_COLOUR = (0, 0, 0)
 AIM_COVERAGE, AIM_RISK = 0.85, 0.01
 
 Answers = tuple[np.ndarray, np.ndarray]
+
+
+def chart_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Returns the font of charts, so many pixels large."""
+    return ImageFont.truetype(str(FONTS_FOLDER / f"roboto-{700 if bold else 400}.ttf"), size)
 
 
 class Chart:
@@ -73,8 +78,7 @@ class Chart:
         self, pixel: tuple[float, float], text: str, size: int, anchor: str = "la", bold: bool = False, colour=INK
     ) -> None:
         """Writes a line of text at a pixel; the anchor is Pillow's."""
-        name = "roboto-700" if bold else "roboto-400"
-        font = ImageFont.truetype(str(FONTS_FOLDER / f"{name}.ttf"), size * FINER)
+        font = chart_font(size * FINER, bold)
         self.pen.text((pixel[0] * FINER, pixel[1] * FINER), text, fill=colour, font=font, anchor=anchor)
 
     def key(self, lines: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
@@ -90,11 +94,7 @@ class Chart:
         Raises:
             UserError: it cannot be written.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.image.resize(SIZE, Image.Resampling.LANCZOS).save(path, "PNG", optimize=True)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+        write_png(path, self.image.resize(SIZE, Image.Resampling.LANCZOS))
 
 
 def draw_risk_coverage(path: Path, sets: Mapping[str, Answers]) -> None:

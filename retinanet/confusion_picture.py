@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from deploy.recognition.errors import UserError
-from retinanet.datasets.synthetic.fonts import FONTS_FOLDER
+from retinanet.charts import GRID, GROUND, INK, chart_font
+from retinanet.result_files import write_png
 
 CELL = (112, 76)
 LEFT, TOP, GAP = 170, 118, 28
-INK, PALE, GROUND, FULL = (40, 44, 52), (120, 124, 132), (255, 255, 255), (0, 114, 178)
+PALE, FULL = (120, 124, 132), (0, 114, 178)
 
 
 def draw_matrices(path: Path, matrices: Sequence[tuple[str, np.ndarray]], class_names: Sequence[str]) -> None:
@@ -33,33 +33,25 @@ def draw_matrices(path: Path, matrices: Sequence[tuple[str, np.ndarray]], class_
     pen = ImageDraw.Draw(image)
     for index, (title, matrix) in enumerate(matrices):
         _draw(pen, index * width, title, matrix, names)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, "PNG", optimize=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_png(path, image)
 
 
 def _draw(pen: ImageDraw.ImageDraw, left: int, title: str, matrix: np.ndarray, names: Sequence[str]) -> None:
     middle = left + LEFT + CELL[0] * len(names) / 2
-    pen.text((middle, 16), title, INK, _font(20, bold=True), anchor="ma")
-    pen.text((middle, 46), "found", PALE, _font(15), anchor="ma")
-    pen.text((left + 20, TOP - 14), "labelled", PALE, _font(15), anchor="ld")
+    pen.text((middle, 16), title, INK, chart_font(20, bold=True), anchor="ma")
+    pen.text((middle, 46), "found", PALE, chart_font(15), anchor="ma")
+    pen.text((left + 20, TOP - 14), "labelled", PALE, chart_font(15), anchor="ld")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     for row, name in enumerate(names):
         y = TOP + CELL[1] * row
         x = left + LEFT + CELL[0] * row
-        pen.text((x + CELL[0] / 2, TOP - 10), name, INK, _font(15), anchor="md", align="center")
-        pen.text((left + LEFT - 12, y + CELL[1] / 2), name, INK, _font(15), anchor="rm", align="right")
+        pen.text((x + CELL[0] / 2, TOP - 10), name, INK, chart_font(15), anchor="md", align="center")
+        pen.text((left + LEFT - 12, y + CELL[1] / 2), name, INK, chart_font(15), anchor="rm", align="right")
         for column in range(len(names)):
             x = left + LEFT + CELL[0] * column
             share = shares[row, column]
             colour = tuple(round(255 + (full - 255) * share) for full in FULL)
-            pen.rectangle((x, y, x + CELL[0] - 3, y + CELL[1] - 3), fill=colour, outline=(225, 228, 232))
+            pen.rectangle((x, y, x + CELL[0] - 3, y + CELL[1] - 3), fill=colour, outline=GRID)
             ink = GROUND if share > 0.5 else INK
             place = (x + CELL[0] / 2, y + CELL[1] / 2)
-            pen.text(place, str(matrix[row, column]), ink, _font(22, bold=row == column), anchor="mm")
-
-
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(FONTS_FOLDER / f"roboto-{700 if bold else 400}.ttf"), size)
+            pen.text(place, str(matrix[row, column]), ink, chart_font(22, bold=row == column), anchor="mm")

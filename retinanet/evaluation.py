@@ -150,7 +150,7 @@ def evaluate(
             turns=turns,
             right=window.readings,
             iou=iou,
-            window_found=bool(iou > source.least_iou) and ordered,
+            window_found=iou > source.least_iou and ordered,
             corner_error=error,
             class_right=recognition.counter_class == window.label,
             score=score_text(recognition.text, window.readings, source.numeric),

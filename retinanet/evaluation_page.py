@@ -6,29 +6,15 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from deploy.recognition.errors import UserError
 from retinanet.charts import draw_reliability, draw_risk_coverage
 from retinanet.evaluation import NO_METER, Result
 from retinanet.evaluation_report import all_tables, confidences, confusion
 from retinanet.failure_causes import cause
+from retinanet.failure_page import failure_card, failure_cards, html_page
+from retinanet.result_files import write_text
 from retinanet.scoring import MISSING, align
 
 FAILURES_FOLDER = "failures"
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
-td, th { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; font-variant-numeric: tabular-nums; }
-td:first-child, th:first-child { text-align: left; }
-img { max-width: 100%; height: auto; }
-.failures { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 1rem; }
-.failure { border: 1px solid #ccc; border-radius: 6px; padding: .6rem; }
-.failure img { max-height: 360px; display: block; margin: 0 auto .4rem; }
-.text { font: 600 20px/1.5 ui-monospace, monospace; }
-.text span { display: inline-block; width: 4rem; font: 14px system-ui, sans-serif; color: #666; }
-mark { background: #ffc9c9; }
-small { color: #666; overflow-wrap: anywhere; }
-"""
 _DIGITS = (*"0123456789", MISSING)
 
 
@@ -45,7 +31,7 @@ def write_report(folder: Path, results: Sequence[Result]) -> Path:
     Raises:
         UserError: a file cannot be written.
     """
-    _write(folder / "results.json", json.dumps([result.to_dict() for result in results], indent=1))
+    write_text(folder / "results.json", json.dumps([result.to_dict() for result in results], indent=1))
     metered = [result for result in results if result.source != NO_METER]
     names = dict.fromkeys(result.source for result in metered)
     sets = {name: confidences([result for result in metered if result.source == name]) for name in names}
@@ -55,7 +41,7 @@ def write_report(folder: Path, results: Sequence[Result]) -> Path:
         answered = [result for result in metered if result.recognition.success]
         draw_reliability(folder / "reliability.png", {f"{len(answered)} answers": confidences(answered)})
         charts = ["risk_coverage.png", "reliability.png"]
-    _write(folder / "index.html", page(results, charts))
+    write_text(folder / "index.html", page(results, charts))
     return folder / "index.html"
 
 
@@ -71,26 +57,15 @@ def page(results: Sequence[Result], charts: Sequence[str]) -> str:
         key=lambda result: (-result.recognition.confidence, result.source, result.name, result.turns),
     )
     causes = Counter(cause(result) for result in failures).most_common()
-    parts = ["<!doctype html><html lang='en'><meta charset='utf-8'><title>Evaluation</title>"]
-    parts.append(f"<style>{_STYLE}</style><h1>Evaluation</h1>")
-    for title, columns, rows in all_tables(results):
-        parts.append(f"<h2>{escape(title)}</h2>{_table(columns, rows)}")
+    parts = [f"<h2>{escape(title)}</h2>{_table(columns, rows)}" for title, columns, rows in all_tables(results)]
     parts += [f"<img src='{escape(chart)}' alt='{escape(chart)}'>" for chart in charts]
     parts.append(f"<h2>Confusion of digits</h2>{_confusion(results)}")
     parts.append(f"<h2>{len(failures)} failures by cause</h2>")
     parts.append(_table(("cause", "views"), [(name, str(count)) for name, count in causes]))
     parts.append("<h2>Failures, the most confident first</h2>")
     parts.append("<p>Green: the window that was found, a dot on its first corner. Blue: the labelled one.</p>")
-    parts.append(f"<div class='failures'>{''.join(map(_failure, failures))}</div>")
-    return "\n".join([*parts, "</html>\n"])
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    parts.append(failure_cards([_failure(result) for result in failures]))
+    return html_page("Evaluation", parts)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -118,7 +93,6 @@ def _confusion(results: Sequence[Result]) -> str:
 
 def _failure(result: Result) -> str:
     found = result.recognition
-    pictures = "".join(f"<img loading='lazy' src='{escape(f'{FAILURES_FOLDER}/{name}')}'>" for name in result.pictures)
     right = " or ".join(result.right[:4]) or "no meter"
     facts = [f"{found.confidence:.0%} sure", cause(result)]
     if result.right:
@@ -126,12 +100,9 @@ def _failure(result: Result) -> str:
     others = ", ".join(f"{text} {share:.0%}" for text, share in found.alternatives[1:])
     if others:
         facts.append(f"or {others}")
-    return (
-        f"<div class='failure'>{pictures}"
-        f"<div class='text'><span>read</span>{_marked(found.text or found.reason, result.right)}</div>"
-        f"<div class='text'><span>right</span>{escape(right)}</div>"
-        f"<small>{escape('; '.join(facts))}<br>{escape(result.source)} {escape(result.name)}, "
-        f"turned {90 * result.turns} degrees</small></div>"
+    notes = ("; ".join(facts), f"{result.source} {result.name}, turned {90 * result.turns} degrees")
+    return failure_card(
+        FAILURES_FOLDER, result.pictures, _marked(found.text or found.reason, result.right), right, notes
     )
 
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from deploy.recognition.classes import STAGE1_CLASSES
 from retinanet.confusion import ClassCounts, Windows, class_counts, confusion_matrix, corner_error
+from retinanet.datasets.input_pipeline import window_corners
 from retinanet.datasets.loading import load_split
 from retinanet.metrics import wilson_interval
 from retinanet.persistence import load_model
@@ -90,10 +91,9 @@ def measure(
 
 def labelled_windows(example: dict) -> Windows:
     """Returns the windows of an example of the dataset, in pixels of its picture."""
-    height, width = example["image"].shape[:2]
-    points = example["objects"]["bbox"].reshape(-1, 12)[:, 4:].reshape(-1, 4, 2)
+    corners = window_corners(example["objects"]["bbox"], example["image"])
     classes = np.asarray(example["objects"]["label"], int)
-    return Windows(points[..., ::-1] * np.array([width, height]), classes, np.ones(len(classes)))
+    return Windows(corners, classes, np.ones(len(classes)))
 
 
 def fold_illegible(classes: np.ndarray) -> np.ndarray:
@@ -128,8 +128,8 @@ def as_text(result: Stage1Result) -> str:
                 f"{name:<20}{elements}{_percent(counts.precision):>11}{_percent(counts.recall):>9}"
                 f"{_percent(counts.f1):>8}"
             )
-        low, high = wilson_interval(*_found(report))
         right, windows = _found(report)
+        low, high = wilson_interval(right, windows)
         lines.append(f"windows found with the right class: {right} of {windows}, 95 % interval {low:.1%} to {high:.1%}")
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from retinanet.cli import boolean, existing_path, positive_float, positive_int
 from retinanet.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parent.parent
+SHIPPED_FOLDER = ROOT / "deploy" / "retinanet"
 
 
 def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: TrainingConfig, description: str) -> None:
@@ -17,23 +18,8 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         UserError: what was given cannot be trained on; see `training.train`.
     """
     name = f"stage{stage}"
-    shipped = ROOT / "deploy" / "retinanet" / f"{name}.keras"
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--dataset_path",
-        required=True,
-        nargs="+",
-        type=existing_path,
-        metavar="P",
-        help="datasets to train on: a data_dir, a dataset's folder or a version's folder; several are taken together",
-    )
-    parser.add_argument(
-        "--validation_path",
-        nargs="+",
-        type=existing_path,
-        metavar="P",
-        help="datasets whose validation split is looked at after each epoch (default: those of --dataset_path)",
-    )
+    add_training_arguments(parser, stage, defaults)
     parser.add_argument(
         "--resume_training",
         type=boolean,
@@ -42,18 +28,10 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         help="go on from --output with its optimizer, epoch and learning rate (default: False)",
     )
     parser.add_argument("--epochs", type=positive_int, help=f"in all ({defaults.epochs})")
-    parser.add_argument("--batch_size", type=positive_int, help=f"({defaults.batch_size})")
     parser.add_argument(
         "--learning_rate",
         type=positive_float,
         help=f"peak of warm-up and cosine ({defaults.learning_rate})",
-    )
-    parser.add_argument(
-        "--initial_weights",
-        type=existing_path,
-        metavar="FILE",
-        help="a .keras file of this stage, or ImageNet weights of EfficientNet-Lite0 (.weights.h5) "
-        f"(default: deploy/retinanet/{name}.keras if it is there)",
     )
     parser.add_argument(
         "--output",
@@ -64,7 +42,6 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     parser.add_argument(
         "--logs", type=Path, default=ROOT / "logs" / name / "train", help=f"for TensorBoard (logs/{name}/train)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of order and augmentation (0)")
     arguments = parser.parse_args(argv)
     if arguments.output.suffix != ".keras":
         parser.error(f"--output: expected a file name that ends in .keras, got {arguments.output}")
@@ -80,10 +57,48 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
             output=arguments.output,
             logs=arguments.logs,
             resume=arguments.resume_training,
-            initial_weights=arguments.initial_weights or (shipped if shipped.is_file() else None),
+            initial_weights=arguments.initial_weights,
             defaults=defaults,
             given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},
             seed=arguments.seed,
         )
     )
     print(f"state: {arguments.output}\nbest weights: {best}")
+
+
+def add_training_arguments(parser: argparse.ArgumentParser, stage: int, defaults: TrainingConfig) -> None:
+    """Adds the arguments that training and tuning have in common.
+
+    A batch size that is not given is None: a training that goes on keeps its own.
+    """
+    parser.add_argument(
+        "--dataset_path",
+        required=True,
+        nargs="+",
+        type=existing_path,
+        metavar="P",
+        help="datasets to train on: a data_dir, a dataset's folder or a version's folder; several are taken together",
+    )
+    parser.add_argument(
+        "--validation_path",
+        nargs="+",
+        type=existing_path,
+        metavar="P",
+        help="datasets whose validation split is looked at after each epoch (default: those of --dataset_path)",
+    )
+    parser.add_argument("--batch_size", type=positive_int, help=f"({defaults.batch_size})")
+    parser.add_argument(
+        "--initial_weights",
+        type=existing_path,
+        metavar="FILE",
+        default=shipped_weights(stage),
+        help="a .keras file of this stage, or ImageNet weights of EfficientNet-Lite0 (.weights.h5) "
+        f"(default: deploy/retinanet/stage{stage}.keras if it is there)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of order and augmentation (0)")
+
+
+def shipped_weights(stage: int) -> Path | None:
+    """Returns the path of the weights that came with the project; None where there are none."""
+    path = SHIPPED_FOLDER / f"stage{stage}.keras"
+    return path if path.is_file() else None

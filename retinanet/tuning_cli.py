@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet.cli import boolean, existing_path, positive_float, positive_int
+from retinanet.cli import boolean, positive_float, positive_int
 from retinanet.config import TrainingConfig
+from retinanet.training_cli import ROOT, SHIPPED_FOLDER, add_training_arguments
 
-ROOT = Path(__file__).resolve().parent.parent
 LEARNING_RATES = (1e-3, 5e-4, 1e-4, 5e-5, 1e-5)
 EPOCHS = 5
 
@@ -49,23 +49,9 @@ def parse_args(
 ) -> argparse.Namespace:
     """Returns the checked arguments; every path exists and every number is in its range."""
     name = f"stage{stage}"
-    shipped = ROOT / "deploy" / "retinanet" / f"{name}.keras"
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--dataset_path",
-        required=True,
-        nargs="+",
-        type=existing_path,
-        metavar="P",
-        help="datasets to train on, as for training; several are taken together",
-    )
-    parser.add_argument(
-        "--validation_path",
-        nargs="+",
-        type=existing_path,
-        metavar="P",
-        help="datasets whose validation split is looked at after each epoch (default: those of --dataset_path)",
-    )
+    add_training_arguments(parser, stage, defaults)
+    parser.set_defaults(batch_size=defaults.batch_size)  # every trial starts anew, so none has one of its own
     parser.add_argument(
         "--learning_rates",
         nargs="+",
@@ -75,14 +61,6 @@ def parse_args(
         help=f"the grid, each tried once (default: {' '.join(f'{rate:g}' for rate in LEARNING_RATES)})",
     )
     parser.add_argument("--epochs", type=positive_int, default=EPOCHS, help=f"of each trial ({EPOCHS})")
-    parser.add_argument("--batch_size", type=positive_int, default=defaults.batch_size, help=f"({defaults.batch_size})")
-    parser.add_argument(
-        "--initial_weights",
-        type=existing_path,
-        metavar="FILE",
-        default=shipped if shipped.is_file() else None,
-        help=f"what every trial starts from, as for training (default: deploy/retinanet/{name}.keras if it is there)",
-    )
     parser.add_argument(
         "--logs",
         type=Path,
@@ -98,7 +76,6 @@ def parse_args(
         metavar="True|False",
         help="start anew: drop the trials that stand in --logs (default: False)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of order and augmentation, the same in every trial (0)")
     arguments = parser.parse_args(argv)
     if len(set(arguments.learning_rates)) < len(arguments.learning_rates):
         parser.error("--learning_rates: one of them is given twice")
@@ -115,6 +92,6 @@ def _training_arguments(arguments: argparse.Namespace, defaults: TrainingConfig,
     if arguments.batch_size != defaults.batch_size:
         words += ["--batch_size", str(arguments.batch_size)]
     weights = arguments.initial_weights
-    if weights and weights.parent != ROOT / "deploy" / "retinanet":
+    if weights and weights.parent != SHIPPED_FOLDER:
         words += ["--initial_weights", str(weights)]
     return shlex.join([*words, "--learning_rate", f"{rate:g}"])

@@ -4,25 +4,16 @@ import shutil
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
+from retinanet.failure_page import failure_card, failure_cards, html_page
 from retinanet.failure_pictures import write_failure
 from retinanet.label_studio_tasks import write_tasks
 from retinanet.recognition_rate import Outcome
 from retinanet.result_files import write_text
 
 PHOTOS, PICTURES = "photos", "pictures"
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222; }
-.photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 1rem; }
-.photo { border: 1px solid #ccc; border-radius: 6px; padding: .6rem; }
-img { max-width: 100%; max-height: 360px; display: block; margin: 0 auto .4rem; }
-.text { font: 600 20px/1.5 ui-monospace, monospace; }
-.text span { display: inline-block; width: 4rem; font: 14px system-ui, sans-serif; color: #666; }
-small { color: #666; overflow-wrap: anywhere; }
-"""
 
 
 def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
@@ -49,28 +40,18 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
             raise UserError(f"{copy}: cannot be written: {error.strerror or error}") from error
         copies.append((copy, outcome.recognition))
     write_tasks(folder / "tasks.json", copies)
-    parts = []
+    cards = []
     for outcome in sorted(wrong, key=lambda outcome: -outcome.recognition.confidence):
         path = outcome.photo.path
         pictures = write_failure(folder / PICTURES, path.name, read_photo(path), outcome.recognition)
-        parts.append(_entry(outcome, pictures))
-    write_text(folder / "index.html", _page(len(wrong), len(outcomes), parts))
+        cards.append(_card(outcome, pictures))
+    title = f"{len(wrong)} of {len(outcomes)} photos read wrong"
+    page = html_page(title, ["<p>The most confident first.</p>", failure_cards(cards)])
+    write_text(folder / "index.html", page)
     return len(wrong)
 
 
-def _page(wrong: int, count: int, entries: Sequence[str]) -> str:
-    title = f"{wrong} of {count} photos read wrong"
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>"
-        f"<h1>{title}</h1><p>The most confident first.</p><div class='photos'>{''.join(entries)}</div></html>\n"
-    )
-
-
-def _entry(outcome: Outcome, pictures: Sequence[str]) -> str:
-    read = outcome.recognition.text or outcome.recognition.reason
-    images = "".join(f"<img src='{PICTURES}/{quote(name)}' alt='{escape(name, quote=True)}'>" for name in pictures)
-    return (
-        f"<div class='photo'>{images}<div class='text'><span>read</span>{escape(read)}</div>"
-        f"<div class='text'><span>right</span>{escape(' or '.join(outcome.photo.readings))}</div>"
-        f"<small>{escape(outcome.photo.path.name)}, {outcome.recognition.confidence:.0%} sure</small></div>"
-    )
+def _card(outcome: Outcome, pictures: Sequence[str]) -> str:
+    read = escape(outcome.recognition.text or outcome.recognition.reason)
+    note = f"{outcome.photo.path.name}, {outcome.recognition.confidence:.0%} sure"
+    return failure_card(PICTURES, pictures, read, " or ".join(outcome.photo.readings), [note])

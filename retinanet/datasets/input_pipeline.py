@@ -60,6 +60,17 @@ def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: i
     return batches.apply(tf.data.experimental.assert_cardinality(steps)), chosen_count
 
 
+def window_corners(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Returns corners (n, 4, 2), x, y in pixels of the photo, from the dataset's 12 numbers a window.
+
+    Args:
+        boxes: (n, 12) shares of the photo's height and width: the box around the window, then the corners, y, x.
+        image: the photo, (height, width, 3).
+    """
+    corners = boxes.reshape(-1, 12)[:, 4:].reshape(-1, 4, 2)[..., ::-1]
+    return corners * [image.shape[1], image.shape[0]]
+
+
 def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, drop_remainder: bool):
     import tensorflow as tf
 
@@ -84,7 +95,7 @@ def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed:
 
 
 def _augmented_stage1(random, image, boxes, labels, config):
-    corners = _corners(boxes, image)
+    corners = window_corners(boxes, image)
     view, corners = augmentation.look_at_photo(random, image, corners, config.input_width)
     view = augmentation.degrade(random, augmentation.change_light(random, view))
     return view, *_pad_windows(corners, labels, config)
@@ -93,7 +104,7 @@ def _augmented_stage1(random, image, boxes, labels, config):
 def _plain_stage1(random, image, boxes, labels, config):
     import cv2
 
-    corners = _corners(boxes, image)
+    corners = window_corners(boxes, image)
     size = config.input_width
     view = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     corners = corners * [size / image.shape[1], size / image.shape[0]]
@@ -123,12 +134,6 @@ def _plain_stage2(random, image, boxes, labels, config):
 
 _augmented = {1: _augmented_stage1, 2: _augmented_stage2}
 _plain = {1: _plain_stage1, 2: _plain_stage2}
-
-
-def _corners(boxes, image):
-    """Returns corners (n, 4, 2), x, y in pixels, from the dataset's 12 numbers a window."""
-    corners = boxes.reshape(-1, 12)[:, 4:].reshape(-1, 4, 2)[..., ::-1]
-    return corners * [image.shape[1], image.shape[0]]
 
 
 def _boxes_xyxy(boxes, image):
