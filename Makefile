@@ -1,7 +1,7 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
 # make lint   checks style and format
-# make bench  measures the time per stage
+# make bench  measures the time per stage with models of each format, beside RapidOCR
 # Another interpreter: make PYTHON=python3.11 demo
 
 PYTHON ?= python3
@@ -26,8 +26,8 @@ lint: $(VENV)/.requirements-dev
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 
-bench: $(MODELS)
-	@$(RUN) bench.py
+bench: $(MODELS) $(VENV)/.requirements-bench
+	@$(RUN) bench.py --all_formats --markdown output/bench.md --picture resources/bench.png
 
 $(VENV)/bin/python:
 	@echo "== making $(VENV) with $$($(PYTHON) --version)"
@@ -42,6 +42,13 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 	@echo "== installing requirements-dev.txt into $(VENV)"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# --no-deps: see requirements-bench.txt
+$(VENV)/.requirements-bench: requirements-bench.txt requirements-export.txt $(VENV)/.requirements
+	@echo "== installing requirements-export.txt, requirements-bench.txt and RapidOCR into $(VENV)"
+	@$(PIP) -r requirements-export.txt -r requirements-bench.txt
+	@$(PIP) --no-deps rapidocr-onnxruntime==1.4.4
 	@touch $@
 
 $(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py | $(VENV)/.requirements

@@ -1,20 +1,27 @@
-"""Measures how long recognition takes, stage by stage, over photos.
+"""Measures how long recognition takes, stage by stage, with models of several formats, beside RapidOCR.
 
-python bench.py --count 30
+python bench.py --models deploy/models output/models/onnx_float32 --count 50
 """
 
 import argparse
-import itertools
+import importlib.util
+import sys
 from pathlib import Path
 
 from retinanet import cli
 
 ROOT = Path(__file__).parent
+INSTALL = (
+    "RapidOCR is not installed, so the table goes without: `pip install -r requirements-export.txt -r "
+    "requirements-bench.txt && pip install --no-deps rapidocr-onnxruntime==1.4.4`"
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Returns the checked arguments."""
-    parser = argparse.ArgumentParser(description="Print median and 95th percentile of the milliseconds per stage.")
+    parser = argparse.ArgumentParser(
+        description="Print median and 95th percentile of the milliseconds per stage, memory and start-up, side by side."
+    )
     parser.add_argument(
         "photos",
         nargs="*",
@@ -23,30 +30,30 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PHOTO_OR_FOLDER",
     )
     parser.add_argument("--count", type=cli.positive_int, default=50, help="photos to read, over and over if few")
-    parser.add_argument("--models", type=Path, default=ROOT / "deploy" / "models", metavar="DIR")
+    parser.add_argument("--models", type=Path, nargs="+", default=[ROOT / "deploy" / "models"], metavar="DIR")
+    parser.add_argument(
+        "--all_formats",
+        action="store_true",
+        help="beside them, models of every format whose runtime is installed, made in output/models where missing",
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table in Markdown")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the stages as bars")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads the photos and prints a line for each stage."""
+    """Measures in turn, and prints and writes the table."""
     args = parse_args(argv)
-    import numpy as np
+    from retinanet.benchmark.comparison import compare, show
+    from retinanet.benchmark.folders import make_missing, missing_formats
 
-    from deploy.recognition import photo_files
-    from deploy.recognition.pipeline import STAGES, MeterReader
-    from deploy.recognition.runtime import load_models
-
-    files = photo_files.find_photos(args.photos)
-    reader = MeterReader(load_models(args.models))
-    photos = [photo_files.read_photo(file.path) for file in files[: args.count]]
-    # the first calls set the models up
-    for photo in photos[:3]:
-        reader.read(photo)
-    taken = [reader.read(photo).seconds for photo in itertools.islice(itertools.cycle(photos), args.count)]
-    print(f"{'stage':<12}  median ms  95 % ms   ({args.count} readings of {len(photos)} photos, one at a time)")
-    for stage in (*STAGES, "total"):
-        milliseconds = 1000 * np.array([seconds[stage] for seconds in taken])
-        print(f"{stage:<12}  {np.median(milliseconds):9.1f}  {np.percentile(milliseconds, 95):7.1f}")
+    folders = list(args.models)
+    if args.all_formats:
+        folders += make_missing(ROOT / "output" / "models", missing_formats(folders), ROOT / "deploy")
+    with_rapidocr = importlib.util.find_spec("rapidocr_onnxruntime") is not None
+    if not with_rapidocr:
+        print(INSTALL, file=sys.stderr)
+    show(compare(folders, args.photos, args.count, with_rapidocr), args.markdown, args.picture)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Exit status: 0 when every photo gave a reading; 1 when any did not (no meter, il
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, default=ROOT / "deploy" / "models", metavar="DIR", help="default: deploy/models"
     )
+    parser.add_argument(
+        "--batch_size",
+        type=cli.positive_int,
+        default=1,
+        help="photos that go through the models together; more pays with SavedModels and on a graphics card",
+    )
     args = parser.parse_args(argv)
     if args.csv and not args.csv.absolute().parent.is_dir():
         raise UserError(f"--csv {args.csv}: there is no folder {args.csv.absolute().parent}: make it first")
@@ -47,37 +54,42 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Reads the photos, prints and writes what was asked for, and returns the exit status."""
     args = parse_args(argv)
-    from tqdm import tqdm
-
     from deploy.recognition import drawing, photo_files, reports
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
+    from retinanet.photo_stream import read_photos
+
+    def write_annotated(file, photo, recognition):
+        photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
 
     files = photo_files.find_photos(args.photos)
     reader = MeterReader(load_models(args.models))
-    results = []
-    with_bar = any(path.is_dir() for path in args.photos)
-    for file in tqdm(files, unit="photo", desc="reading", disable=not with_bar):
-        try:
-            photo = photo_files.read_photo(file.path)
-        except UserError as error:
-            tqdm.write(str(error), file=sys.stderr)
-            results.append(reports.Result(file.path, error=str(error)))
-            continue
-        recognition = reader.read(photo)
-        results.append(reports.Result(file.path, recognition))
-        if args.annotate:
-            photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
-    print(reports.as_json(results) if args.json else reports.as_table(results))
-    if args.csv:
-        reports.write_csv(args.csv, results)
+    results = read_photos(reader, files, write_annotated if args.annotate else None, args.batch_size)
+    say = print
+    if any(path.is_dir() for path in args.photos):
+        from tqdm import tqdm
+
+        say, results = tqdm.write, tqdm(results, unit="photo", desc="reading", total=len(files))
+    every_one, kept = True, []
+    with contextlib.ExitStack() as opened:
+        paths = [file.path for file in files]
+        outputs = [opened.enter_context(reports.json_list(say) if args.json else reports.table(paths, say))]
+        if args.csv:
+            outputs.append(opened.enter_context(reports.csv_file(args.csv)))
+        for result in results:
+            every_one &= result.success
+            if result.error:
+                say(result.error, file=sys.stderr)
+            for write in outputs:
+                write(result)
+            if args.label_studio and result.recognition:
+                kept.append((result.path, result.recognition))
     if args.label_studio:
         from retinanet.label_studio_tasks import write_tasks
 
-        read = [(result.path, result.recognition) for result in results if result.recognition]
-        written = write_tasks(args.label_studio, read)
+        written = write_tasks(args.label_studio, kept)
         print("tasks for Label Studio: {}, {}, crops {}".format(*written), file=sys.stderr)
-    return 0 if all(result.success for result in results) else 1
+    return 0 if every_one else 1
 
 
 if __name__ == "__main__":

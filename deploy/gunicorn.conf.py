@@ -14,7 +14,7 @@ DEPLOY = Path(__file__).resolve().parent
 sys.path.insert(0, str(DEPLOY.parent))
 
 from deploy.recognition.errors import UserError  # noqa: E402
-from deploy.recognition.runtime import check_models  # noqa: E402
+from deploy.recognition.manifest import check_models  # noqa: E402
 from deploy.serving import logs  # noqa: E402
 from deploy.serving.settings import SHARED_FOLDER, read_settings  # noqa: E402
 
@@ -53,7 +53,7 @@ logconfig_dict = logs.configuration(settings.log_level)
 def on_starting(server):
     """Refuses models that do not match their manifest, and makes the folder of the processes' figures."""
     try:
-        check_models(settings.models)
+        check_models(settings.models, settings.format, settings.precision)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)

@@ -17,6 +17,7 @@ from retinanet.stage2 import decode_boxes
 # the same wheel, so fewer would leave out whole wheels of a long counter.
 CANDIDATES = 500
 OVERLAP = 0.5
+MIN_SCORE = 0.02
 MAX_WINDOWS = 8
 VOTERS = 60
 VOTING_DISTANCE = 1.0
@@ -130,7 +131,7 @@ def _suppress(boxes, scores, limit: int):
 
     def suppress_one(inputs):
         return tf.image.non_max_suppression_padded(
-            inputs[0], inputs[1], limit, iou_threshold=OVERLAP, score_threshold=0.02, pad_to_max_output_size=True
+            inputs[0], inputs[1], limit, iou_threshold=OVERLAP, score_threshold=MIN_SCORE, pad_to_max_output_size=True
         )
 
     chosen, used = tf.map_fn(

@@ -78,6 +78,7 @@ def decode_boxes(deltas, config: ModelConfig):
     centers = anchors[:, :2] + sizes / 2
     variance = np.array(BOX_VARIANCE, np.float32)
     deltas = deltas * variance
-    center = ops.flip(deltas[..., :2], axis=-1) * sizes + centers
-    half = ops.exp(ops.minimum(ops.flip(deltas[..., 2:], axis=-1), 4.0)) * sizes / 2
+    # y, x, height, width; taken one by one, as a flip becomes an operator that TensorRT lacks
+    center = ops.take(deltas, (1, 0), axis=-1) * sizes + centers
+    half = ops.exp(ops.minimum(ops.take(deltas, (3, 2), axis=-1), 4.0)) * sizes / 2
     return ops.concatenate([center - half, center + half], axis=-1)

@@ -8,7 +8,7 @@ from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.geometry import polygon_iou
 from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import Models
-from deploy.recognition.window import View, Window, best_window, letterbox
+from deploy.recognition.window import View, Window, letterbox, window_of
 from retinanet.confusion import Windows
 from retinanet.detection import Detector
 
@@ -63,10 +63,12 @@ class WindowFinder:
 
 
 def _windows(view: View, outputs: dict[str, np.ndarray], index: int, least: float) -> list[Window]:
-    """Returns all windows that stage 1 found in a view with at least this score."""
-    entries = range(outputs["scores"].shape[1])
-    ones = (best_window(view, {name: values[:, [k]] for name, values in outputs.items()}, index) for k in entries)
-    return [window for window in ones if window and window.score >= least]
+    """Returns all windows that stage 1 found in a view with at least this score, above 0."""
+    return [
+        window_of(view, outputs, index, entry)
+        for entry, score in enumerate(outputs["scores"][index])
+        if score >= least and score > 0
+    ]
 
 
 def _different(windows: Sequence[Window]) -> list[Window]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tqdm import tqdm
 
-import bench
 import recognize
-from deploy.recognition import runtime
+from deploy.recognition import reports, runtime
 from deploy.recognition.errors import UserError
+from deploy.recognition.pipeline import Recognition
+from retinanet import photo_stream
 from tests import fake_meters
 
 ROOT = Path(recognize.__file__).parent
@@ -70,6 +72,41 @@ def test_json(photos, capsys):
     assert empty["reason"] == "no_meter"
 
 
+def test_json_of_a_single_photo_and_of_a_bad_one(photos, capsys):
+    recognize.main([str(photos / "a.png"), "--json"])
+    assert [entry["text"] for entry in json.loads(capsys.readouterr().out)] == [TEXT]
+    (photos / "bad.jpg").write_bytes(b"nothing")
+    recognize.main([str(photos / "bad.jpg"), "--json"])
+    assert "not a photo" in json.loads(capsys.readouterr().out)[0]["error"]
+
+
+def test_results_stream_out(photos, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(tqdm, "write", lambda line, file=None: said.append(line))
+
+    def results(reader, files, finish, batch_size):
+        for number, file in enumerate(files):
+            assert len(said) == 1 + number
+            yield reports.Result(file.path, Recognition(False, "no_meter", seconds={"total": 0.1}))
+
+    monkeypatch.setattr(photo_stream, "read_photos", results)
+    assert recognize.main([str(photos)]) == 1
+    assert said[-1] == "0 of 2 photos read" and len(said) == 4
+
+
+def test_an_interrupted_run_leaves_no_half_csv(photos, tmp_path, monkeypatch):
+    def results(reader, files, finish, batch_size):
+        yield reports.Result(files[0].path, Recognition(False, "no_meter", seconds={"total": 0.1}))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(photo_stream, "read_photos", results)
+    table = tmp_path / "table.csv"
+    table.write_text("the last one")
+    with pytest.raises(KeyboardInterrupt):
+        recognize.main([str(photos), "--csv", str(table)])
+    assert table.read_text() == "the last one" and list(tmp_path.glob("*table*")) == [table]
+
+
 def test_csv_and_annotated_pictures(photos, tmp_path, capsys):
     table, annotated = tmp_path / "table.csv", tmp_path / "out" / "annotated"
     recognize.main([str(photos), "--csv", str(table), "--annotate", str(annotated)])
@@ -116,11 +153,3 @@ def test_missing_models_are_one_line(tmp_path, photos):
     assert run.returncode == 2
     assert "no exported models there: run `python deploy/prepare_model.py`" in run.stderr
     assert len(run.stderr.splitlines()) == 1
-
-
-def test_bench(photos, capsys):
-    bench.main([str(photos), "--count", "3"])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [
-        "stage", "first_look", "second_look", "rectify", "stage2", "reading", "total",
-    ]  # fmt: skip

@@ -87,7 +87,13 @@ def test_missing_folder(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format version 2, expected 1"),
+        ({"format_version": 3}, "format version 3, expected 1 or 2"),
+        (
+            {"format": "litert", "precision": "int8"},
+            "litert int8 is unknown, expected one of savedmodel: ",
+        ),
+        ({"format": "savedmodel", "precision": "int8"}, "savedmodel int8 is unknown"),
+        ({"format": "onnx", "precision": "float32"}, "incomplete .*suppression"),
         ({"stage1": {"classes": ["a"], "input_size": [320, 320]}}, "stage1 is for the classes"),
         ({"stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 300]}}, "incomplete"),
         ({"stage2": {"classes": list(STAGE2_CLASSES)}}, "incomplete"),

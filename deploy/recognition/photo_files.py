@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -22,14 +23,15 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.transpose(cv2.rotate(pixels, cv2.ROTATE_180)),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+_END_OF_JPEG = b"\xff\xd9"
 # what Pillow's decoders raise on files that are damaged
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 
@@ -155,20 +157,36 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
             )
         if min(width, height) < MIN_SIDE:
             raise TooFewPixels(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
-        try:
-            image.load()
-        except _DAMAGED as error:
-            raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+        pixels = _decode_jpeg(image, file)
+        if pixels is None:
+            try:
+                image.load()
+            except _DAMAGED as error:
+                raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+            try:
+                pixels = _to_rgb(image)
+            except ValueError as error:
+                raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
         try:
             orientation = image.getexif().get(_ORIENTATION_TAG)
         except _DAMAGED:
             orientation = None
-        if orientation in _UPRIGHT:
-            image = image.transpose(_UPRIGHT[orientation])
-        try:
-            return _to_rgb(image)
-        except ValueError as error:
-            raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
+        return _UPRIGHT[orientation](pixels) if orientation in _UPRIGHT else pixels
+
+
+def _decode_jpeg(image: Image.Image, file: BinaryIO) -> np.ndarray | None:
+    """Returns the RGB pixels of an ordinary JPEG as they lie in the file, or None where Pillow has to see to it.
+
+    OpenCV comes to the same pixels in half the time, but it fills up in silence what a file cut off lacks.
+    """
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
+        return None
+    file.seek(0)
+    content = file.read()
+    if not content.endswith(_END_OF_JPEG):
+        return None
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    return pixels if pixels is not None and pixels.shape[1::-1] == image.size else None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

@@ -173,6 +173,8 @@ class MeterReader:
             windows = self._first_look(photos)
         with clock.measure("second_look"):
             windows = self.look_again(photos, windows)
+            least = self.settings.window.min_final_score
+            windows = [window if window and window.score >= least else None for window in windows]
         legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
         with clock.measure("rectify"):
             cuts = {index: self._cut_out(photos[index], windows[index]) for index in legible}

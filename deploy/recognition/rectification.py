@@ -14,6 +14,20 @@ def _shift(offset: float) -> np.ndarray:
     return np.array([[1, 0, offset], [0, 1, offset], [0, 0, 1]], np.float64)
 
 
+def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
+    """Returns a photo in which each pixel is the mean of factor x factor ones; a rest at the right and below is lost.
+
+    Args:
+        photo: uint8 (height, width, 3), at least factor a side.
+        factor: a whole number, from 1.
+    """
+    if factor == 1:
+        return photo
+    width, height = photo.shape[1] // factor, photo.shape[0] // factor
+    whole = photo[: height * factor, : width * factor]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Returns the view of a photo through a homography; what lies outside the photo is black.
 
@@ -30,14 +44,10 @@ def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     factor = int(min(along / size[0], across / size[1]))
     if factor > 1:
         left, top, right, bottom = np.round(bounding_box(region)).astype(int) + (-factor, -factor, factor, factor)
-        left, top = max(left, 0), max(top, 0)
-        width = min(right, photo.shape[1]) - left
-        height = min(bottom, photo.shape[0]) - top
-        small_size = (width // factor, height // factor)
-        if min(small_size) > 0:
-            cut = photo[top : top + small_size[1] * factor, left : left + small_size[0] * factor]
-            photo = cv2.resize(cut, small_size, interpolation=cv2.INTER_AREA)
-            matrix = matrix @ np.array([[factor, 0, left], [0, factor, top], [0, 0, 1]], np.float64)
+        cut = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+        if min(cut.shape[:2]) >= factor:
+            photo = shrink(cut, factor)
+            matrix = matrix @ np.array([[factor, 0, max(left, 0)], [0, factor, max(top, 0)], [0, 0, 1]], np.float64)
     return cv2.warpPerspective(photo, _shift(-0.5) @ matrix @ _shift(0.5), size, flags=cv2.INTER_LINEAR)
 
 

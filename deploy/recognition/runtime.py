@@ -1,28 +1,21 @@
 """The exported models: checked against their manifest, and called with NumPy arrays."""
 
-import contextlib
 import dataclasses
-import hashlib
-import json
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from .classes import STAGE1_CLASSES, STAGE2_CLASSES
-from .confidence import FEATURES, ConfidenceModel
+from .confidence import ConfidenceModel
 from .errors import UserError
-from .settings import ReadingSettings, Settings, WindowSettings
+from .manifest import ONNX, OPENVINO, SAVEDMODEL, STAGES, check_models, confidence, read_manifest, settings, suppression
+from .runtimes import Detector, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
+from .settings import Settings
+from .suppression import find_digits, find_windows
 
-MANIFEST_NAME = "manifest.json"
-MANIFEST_VERSION = 1
-STAGES = ("stage1", "stage2")
-
-_HINT = "run `python deploy/prepare_model.py`"
+_NETWORKS = {ONNX: OnnxNetwork, OPENVINO: OpenVinoNetwork}
+_FINDERS = {"stage1": find_windows, "stage2": find_digits}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +32,7 @@ class Models:
         stage2_size: (width, height) of stage 2's input.
         confidence: coefficients calibrated for these models.
         settings: thresholds that were exported with them.
-        version: tells these models from others; changes with weights, calibration and thresholds.
+        version: tells these models from others; changes with weights, calibration, thresholds, format and precision.
     """
 
     stage1: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -51,49 +44,41 @@ class Models:
     version: str = "unknown"
 
 
-class Model:
-    """One exported model in memory."""
-
-    def __init__(self, folder: Path):
-        with stderr_unless_it_fails():
-            import tensorflow as tf
-
-            # kept, as the signature does not keep the model alive
-            self._model = tf.saved_model.load(str(folder))
-        self._constant = tf.constant
-        self._signature = self._model.signatures["serving_default"]
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns the outputs by name for a batch of uint8 RGB images (n, height, width, 3)."""
-        return {name: value.numpy() for name, value in self._signature(images=self._constant(images)).items()}
-
-
-def load_models(folder: str | Path) -> Models:
+def load_models(folder: str | Path, model_format: str = "", precision: str = "") -> Models:
     """Returns the models of a folder that `prepare_model.py` wrote.
 
-    The folder holds `stage1/` and `stage2/`, SavedModels whose signature `serving_default` takes `images`, and
-    `manifest.json`:
+    The folder holds `stage1/` and `stage2/`, each a SavedModel, whose signature `serving_default` takes `images`, or
+    `model.onnx`, or `model.xml` and `model.bin` for OpenVINO; and `manifest.json`:
 
-        {"format_version": 1,
+        {"format_version": 2,
          "model_version": text,
-         "stage1": {"classes": [...], "input_size": [height, width]},
-         "stage2": {"classes": [...], "input_size": [height, width]},
-         "files": {"stage1/saved_model.pb": "<SHA-256>", ...},
+         "format": "savedmodel" | "onnx" | "openvino",
+         "precision": "float32" | "float16" | "int8",
+         "stage1": {"classes": [...], "input_size": [height, width], "suppression": {...}},
+         "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}},
+         "files": {"stage1/model.xml": "<SHA-256>", ...},
          "settings": {"window": {threshold: number, ...}, "reading": {...}},
          "confidence": {"intercept": number, "weights": {feature: number}}}
 
-    `confidence`, `model_version` and any of the settings may be missing.
+    `confidence`, `model_version` and any of the settings may be missing. SavedModels need no `suppression`. Format
+    version 1 knows neither `format` nor `precision`: its models are SavedModels in float32.
+
+    Args:
+        folder: of the models.
+        model_format: the format expected; any without.
+        precision: the precision expected; any without.
 
     Raises:
-        UserError: what `check_models` says, or the folder changed while it was read.
+        UserError: what `check_models` says, the runtime for the format is not installed, or the folder changed while
+            it was read.
     """
     folder = Path(folder)
-    manifest = check_models(folder)
+    manifest = check_models(folder, model_format, precision)
     (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in STAGES)
-    stage1, stage2 = Model(folder / "stage1"), Model(folder / "stage2")
+    stage1, stage2 = (load_stage(folder, stage, manifest) for stage in STAGES)
     if read_manifest(folder) != manifest:
         raise UserError(f"{folder}: was replaced while it was being read: start again")
-    # the first call of a graph takes seconds: they belong to loading, not to the first photo
+    # the first call of a graph takes longer, TensorFlow's seconds: it belongs to loading, not to the first photo
     with stderr_unless_it_fails():
         stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
         stage2(np.zeros((1, height, width, 3), np.uint8))
@@ -102,104 +87,24 @@ def load_models(folder: str | Path) -> Models:
         stage2,
         stage1_height,
         (width, height),
-        _confidence(manifest),
-        _settings(manifest),
+        confidence(manifest),
+        settings(manifest),
         manifest.get("model_version", "unknown"),
     )
 
 
-def check_models(folder: str | Path) -> dict:
-    """Returns the manifest of a folder of models after comparing the folder with it, file by file.
+def load_stage(folder: Path, stage: str, manifest: dict) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Returns one model of a folder: what `Models` holds as `stage1` or `stage2`.
+
+    Args:
+        folder: of both models.
+        stage: one of STAGES.
+        manifest: its `format`, and the stage's `input_size` and `suppression` unless that is SavedModel, are needed.
 
     Raises:
-        UserError: the folder is missing, of another version, or a file in it is missing, changed or unknown.
+        UserError: the runtime for the format is not installed.
     """
-    folder = Path(folder)
-    manifest = read_manifest(folder)
-    for name, digest in manifest["files"].items():
-        try:
-            content = (folder / name).read_bytes()
-        except OSError as error:
-            raise UserError(f"{folder / name}: cannot be read: {error.strerror}; {_HINT}") from error
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise UserError(f"{folder / name}: differs from what {MANIFEST_NAME} says; {_HINT} again")
-    for stage in STAGES:
-        found = {path.relative_to(folder).as_posix() for path in (folder / stage).rglob("*") if path.is_file()}
-        for name in sorted(found - set(manifest["files"])):
-            raise UserError(f"{folder / name}: {MANIFEST_NAME} knows of no such file; {_HINT} again")
-    return manifest
-
-
-@contextlib.contextmanager
-def stderr_unless_it_fails() -> Iterator[None]:
-    """Keeps back what native code writes to stderr, and shows it after all when the block raises.
-
-    TensorFlow notes there which processor it found and which graphics card it did not, before any setting of its
-    log level counts.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as kept:
-        original = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            with os.fdopen(os.dup(original), "wb") as stream:
-                shutil.copyfileobj(kept, stream)
-            raise
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-
-
-def read_manifest(folder: Path) -> dict:
-    """Returns the checked manifest of a folder of models.
-
-    Raises:
-        UserError: it is missing, no JSON, of another version, or made for other classes.
-    """
-    path = folder / MANIFEST_NAME
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no exported models there: {_HINT}") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON: {error}; {_HINT} again") from error
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if version != MANIFEST_VERSION:
-        raise UserError(f"{path}: format version {version}, expected {MANIFEST_VERSION}: {_HINT} again")
-    try:
-        for stage, classes in zip(STAGES, (STAGE1_CLASSES, STAGE2_CLASSES), strict=True):
-            found = manifest[stage]["classes"]
-            if tuple(found) != classes:
-                raise UserError(f"{path}: {stage} is for the classes {found}, expected {list(classes)}: {_HINT} again")
-            height, width = manifest[stage]["input_size"]
-            if min(int(height), int(width)) < 1 or (stage == "stage1" and height != width):
-                raise ValueError(f"{stage} cannot have the input size {height} x {width}")
-        dict(manifest["files"])
-        _confidence(manifest)
-        _settings(manifest)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: incomplete ({error!r}): {_HINT} again") from error
-    return manifest
-
-
-def _confidence(manifest: dict) -> ConfidenceModel:
-    given = manifest.get("confidence")
-    if given is None:
-        return ConfidenceModel()
-    weights = tuple(float(given["weights"][name]) for name in FEATURES)
-    return ConfidenceModel(float(given["intercept"]), weights)
-
-
-def _settings(manifest: dict) -> Settings:
-    given = manifest.get("settings", {})
-    return Settings(
-        WindowSettings(**_without_lists(given.get("window", {}))),
-        ReadingSettings(**_without_lists(given.get("reading", {}))),
-    )
-
-
-def _without_lists(values: dict) -> dict:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    if manifest["format"] == SAVEDMODEL:
+        return SavedModel(folder / stage)
+    network = _NETWORKS[manifest["format"]](folder / stage, manifest[stage]["input_size"])
+    return Detector(network, functools.partial(_FINDERS[stage], rules=suppression(manifest, stage)))

@@ -11,6 +11,8 @@ class WindowSettings:
         min_score: a first look's best detection below it is no meter.
         zoom_share: the share of the zoomed view's width (or height, if larger) that the found window takes.
         second_min_score: a second look's detection below it counts as nothing found.
+        min_final_score: after all looks, a window with a lower score is no meter: those of photos without one mostly
+            have it, those of meters do not.
         missed_factor: the score of a window that only the first look found is multiplied by it.
         third_look_shift: a third look follows when the second moved the corners, on average, by more than this
             share of the window's height.
@@ -23,7 +25,8 @@ class WindowSettings:
     min_score: float = 0.3
     zoom_share: float = 0.55
     second_min_score: float = 0.2
-    missed_factor: float = 0.5
+    min_final_score: float = 0.5
+    missed_factor: float = 0.6
     third_look_shift: float = 0.2
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
@@ -45,7 +48,7 @@ class ReadingSettings:
         gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
         gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
         min_digits: a window with fewer digits is unreadable.
-        read_again_below: a reading of which any digit scores less is read once more, from a window cut along its digits.
+        read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits.
         min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
     """
 

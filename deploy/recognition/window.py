@@ -7,8 +7,11 @@ import numpy as np
 
 from .classes import STAGE1_CLASSES
 from .geometry import bounding_box, is_convex, polygon_iou, rectangle_corners, side_lengths, transform_points
-from .rectification import warp
+from .rectification import shrink, warp
 from .settings import WindowSettings
+
+# A photo whose longer side has at least twice this many pixels for each of the view is shrunk in two steps.
+_SPARE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Window:
 
 def letterbox(photo: np.ndarray, size: int) -> View:
     """Returns the whole photo shrunk or grown to fit a square, in its middle, on black."""
+    # by a whole number first: that is much faster, and enough pixels are left to be shrunk exactly
+    factor = max(1, min(int(max(photo.shape[:2]) / (_SPARE * size)), *photo.shape[:2]))
+    photo = shrink(photo, factor)
     height, width = photo.shape[:2]
     scale = size / max(height, width)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -67,8 +73,8 @@ def letterbox(photo: np.ndarray, size: int) -> View:
     picture[top : top + new_height, left : left + new_width] = cv2.resize(
         photo, (new_width, new_height), interpolation=interpolation
     )
-    matrix = np.array([[new_width / width, 0, left], [0, new_height / height, top], [0, 0, 1]], np.float64)
-    return View(picture, matrix)
+    matrix = [[new_width / (factor * width), 0, left], [0, new_height / (factor * height), top], [0, 0, 1]]
+    return View(picture, np.array(matrix, np.float64))
 
 
 def zoom(photo: np.ndarray, corners: np.ndarray, size: int, share: float) -> View:
@@ -105,16 +111,27 @@ def best_window(view: View, outputs: dict[str, np.ndarray], index: int, central:
         half = view.picture.shape[0] / 2
         merits = scores * np.clip(1 - np.linalg.norm(corners.mean(axis=1) - half, axis=1) / half, 0, 1)
     best = int(np.argmax(merits)) if len(merits) else 0
-    if not len(merits) or merits[best] <= 0:
-        return None
-    left, top, right, bottom = outputs["boxes"][index][best]
+    return window_of(view, outputs, index, best) if len(merits) and merits[best] > 0 else None
+
+
+def window_of(view: View, outputs: dict[str, np.ndarray], index: int, entry: int) -> Window:
+    """Returns one of the detections that stage 1 made in a view.
+
+    Args:
+        view: what stage 1 looked at.
+        outputs: of stage 1 for a batch, see `best_window`.
+        index: of the view in the batch.
+        entry: of the detection in the view.
+    """
+    corners = outputs["corners"][index][entry]
+    left, top, right, bottom = outputs["boxes"][index][entry]
     in_box = rectangle_corners(right - left, bottom - top) + (left, top)
-    left, top, right, bottom = bounding_box(corners[best])
+    left, top, right, bottom = bounding_box(corners)
     around = rectangle_corners(right - left, bottom - top) + (left, top)
     return Window(
-        corners=view.to_photo(corners[best]),
-        score=float(scores[best]),
-        label=STAGE1_CLASSES[int(outputs["classes"][index][best])],
+        corners=view.to_photo(corners),
+        score=float(outputs["scores"][index][entry]),
+        label=STAGE1_CLASSES[int(outputs["classes"][index][entry])],
         corners_in_box=view.to_photo(in_box),
         box_overlap=polygon_iou(in_box, around),
     )

@@ -27,11 +27,11 @@ def load_reader(settings: ServerSettings) -> MeterReader:
     """Returns the reader over the folder of models.
 
     Raises:
-        UserError: the folder is missing or does not match its manifest.
+        UserError: the folder is missing, does not match its manifest, or holds other models than the settings ask for;
+            or their runtime is not installed.
     """
     from ..recognition.runtime import load_models
 
     if settings.cpu_threads:
         cv2.setNumThreads(settings.cpu_threads)
-    models = load_models(settings.models)
-    return MeterReader(models)
+    return MeterReader(load_models(settings.models, settings.format, settings.precision))

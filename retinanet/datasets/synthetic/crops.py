@@ -31,7 +31,7 @@ def split_of(index: int) -> str:
 
 
 def jitter_corners(random: np.random.Generator, corners: np.ndarray) -> np.ndarray:
-    """Returns corners (4, 2) as stage 1 might find them: off together and each for itself, too wide or cut off at times.
+    """Returns corners (4, 2) as stage 1 might find them: off together and each for itself, wide or cut off at times.
 
     Some labels of real photos take the frame for the window, and what learns from them does too.
     """

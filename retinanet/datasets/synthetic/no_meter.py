@@ -35,7 +35,7 @@ def draw_no_meter(seed: int, index: int, kinds: Sequence[str] = HELD_OUT_KINDS) 
 
 
 def photos(count: int, seed: int) -> list[Pending]:
-    """Returns `count` photos of TRAINING_KINDS without windows, still to be drawn; 90 % train, 5 % each for the rest."""
+    """Returns `count` photos of TRAINING_KINDS without windows, still to be drawn; of 20, 18 train."""
     return [Pending(split_of(index), functools.partial(_training_photo, seed, index)) for index in range(count)]
 
 

@@ -1,0 +1,171 @@
+"""From the candidates at thousands of anchors to the few objects in a picture, in NumPy.
+
+The formats beside SavedModel hold the network and the decoding of its boxes, nothing more: suppression in the graph
+would bring loops and shapes that depend on the picture, which TensorRT refuses and other runtimes run slowly. Few
+candidates have a score worth looking at, so that this takes less than a millisecond.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Suppression:
+    """How a stage's candidates become objects; it travels in the manifest of the models.
+
+    Attributes:
+        groups: (classes, limit) each: candidates of these classes exclude one another, and so many are kept.
+        min_score: candidates must be above it.
+        overlap: of two candidates that overlap more, as intersection over union, the better one is kept.
+        candidates: the best so many of a group are looked at.
+        voters: the best so many of stage 1 vote on the corners.
+        voting_distance: in heights of a window, how far off a voter's corners may lie.
+    """
+
+    groups: tuple[tuple[tuple[int, ...], int], ...]
+    min_score: float
+    overlap: float
+    candidates: int
+    voters: int = 0
+    voting_distance: float = 0.0
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Suppression":
+        """Returns what `dataclasses.asdict` and JSON made of it.
+
+        Raises:
+            KeyError, TypeError or ValueError: a value is missing, unknown or none of its kind.
+        """
+        groups = tuple((tuple(map(int, classes)), int(limit)) for classes, limit in values["groups"])
+        return cls(**{**values, "groups": groups})
+
+
+def find_windows(candidates: Mapping[str, np.ndarray], rules: Suppression) -> dict[str, np.ndarray]:
+    """Returns the windows in one picture, the best first.
+
+    Args:
+        candidates: `boxes` (anchors, 4) xyxy, `corners` (anchors, 4, 2), x, y, `half_turn` (anchors,), the logit that
+            the corners start at the end of the reading, and `class_scores` (anchors, classes) in 0..1.
+        rules: of stage 1, with one group.
+
+    Returns:
+        `corners` (limit, 4, 2), `boxes` (limit, 4), `scores` (limit,) and `classes` (limit,) int32; zeros where
+        unused.
+    """
+    (_, limit), scores = rules.groups[0], _best(candidates["class_scores"])
+    kept = suppress(candidates["boxes"], scores, limit, rules)
+    found = {
+        "corners": np.zeros((limit, 4, 2), np.float32),
+        "boxes": np.zeros((limit, 4), np.float32),
+        "scores": np.zeros(limit, np.float32),
+        "classes": np.zeros(limit, np.int32),
+    }
+    if len(kept):
+        top = np.argpartition(-scores, rules.voters - 1)[: rules.voters]
+        corners = candidates["corners"]
+        found["corners"][: len(kept)] = vote(
+            corners[kept], corners[top], candidates["half_turn"][top], scores[top], rules.voting_distance
+        )
+    found["boxes"][: len(kept)] = candidates["boxes"][kept]
+    found["scores"][: len(kept)] = scores[kept]
+    found["classes"][: len(kept)] = candidates["class_scores"][kept].argmax(axis=1)
+    return found
+
+
+def find_digits(candidates: Mapping[str, np.ndarray], rules: Suppression) -> dict[str, np.ndarray]:
+    """Returns the digits, points and fraction regions in one window, the best first.
+
+    Args:
+        candidates: `boxes` (anchors, 4) and `class_scores` (anchors, classes) in 0..1.
+        rules: of stage 2.
+
+    Returns:
+        `boxes` (k, 4) as they came, `class_scores` (k, classes), where an entry has scores only for the classes of its
+        group, `scores` (k,) the best of them and `classes` (k,) int32 which; k is the sum of the groups' limits.
+        Zeros where unused.
+    """
+    all_scores = candidates["class_scores"]
+    worth = np.flatnonzero(_best(all_scores) > rules.min_score)
+    all_boxes, all_scores = candidates["boxes"][worth], all_scores[worth]
+    length = sum(limit for _, limit in rules.groups)
+    boxes = np.zeros((length, 4), np.float32)
+    class_scores = np.zeros((length, all_scores.shape[1]), np.float32)
+    used = 0
+    for classes, limit in rules.groups:
+        group_scores = np.zeros_like(all_scores)
+        group_scores[:, classes] = all_scores[:, classes]
+        kept = suppress(all_boxes, _best(group_scores), limit, rules)
+        boxes[used : used + len(kept)] = all_boxes[kept]
+        class_scores[used : used + len(kept)] = group_scores[kept]
+        used += len(kept)
+    scores = class_scores.max(axis=1)
+    order = np.argsort(-scores, kind="stable")
+    return {
+        "boxes": boxes[order],
+        "class_scores": class_scores[order],
+        "scores": scores[order],
+        "classes": class_scores[order].argmax(axis=1).astype(np.int32),
+    }
+
+
+def suppress(boxes: np.ndarray, scores: np.ndarray, limit: int, rules: Suppression) -> np.ndarray:
+    """Returns the indices of the boxes (n, 4), xyxy, that stay: at most `limit`, the best score first."""
+    order = np.flatnonzero(scores > rules.min_score)
+    order = order[np.argsort(-scores[order], kind="stable")][: rules.candidates]
+    sides = boxes[order].T  # left, top, right, bottom: (4, candidates)
+    areas = (sides[2] - sides[0]) * (sides[3] - sides[1])
+    kept = []
+    while len(order) and len(kept) < limit:
+        kept.append(order[0])
+        # the first one overlaps itself and goes too
+        apart = _overlaps(sides, areas) <= rules.overlap
+        order, sides, areas = order[apart], sides[:, apart], areas[apart]
+    return np.array(kept, np.intp)
+
+
+def vote(
+    kept: np.ndarray, voters: np.ndarray, half_turn: np.ndarray, scores: np.ndarray, distance: float
+) -> np.ndarray:
+    """Returns the corners (kept, 4, 2) of the kept windows, averaged over the candidates that found the same ones.
+
+    Every anchor errs in its own way: those whose corners, one way up or the other, all lie within `distance` of the
+    kept window's, in its heights, take part with their score as weight. They also vote on which way up it is.
+
+    Args:
+        kept: corners (kept, 4, 2), x, y.
+        voters: corners (voters, 4, 2).
+        half_turn: (voters,), the logits that their corners start at the end of the reading.
+        scores: (voters,), 0 to 1.
+        distance: in heights of the kept window.
+    """
+    opposite = np.roll(voters, 2, axis=1)
+    height = np.linalg.norm(kept[:, 3] + kept[:, 2] - kept[:, 0] - kept[:, 1], axis=-1) / 2
+    same_distance = np.linalg.norm(kept[:, None] - voters, axis=-1).max(axis=-1)  # (kept, voters)
+    opposite_distance = np.linalg.norm(kept[:, None] - opposite, axis=-1).max(axis=-1)
+    is_same = same_distance <= opposite_distance
+    near = np.minimum(same_distance, opposite_distance) <= distance * height[:, None]
+    weights = scores * near
+    total = weights.sum(axis=1)[:, None, None]
+    aligned = np.where(is_same[..., None, None], voters, opposite)  # (kept, voters, 4, 2)
+    mean = (weights[..., None, None] * aligned).sum(axis=1) / np.maximum(total, 1e-6)
+    mean = np.where(total > 1e-6, mean, kept)
+    # 1 for a voter that reads the kept window's way, -1 for one that would turn it
+    way = np.tanh(-half_turn / 2) * np.where(is_same, 1, -1)
+    turned = (weights * way).sum(axis=1) < 0
+    return np.where(turned[:, None, None], np.roll(mean, 2, axis=1), mean)
+
+
+def _best(scores: np.ndarray) -> np.ndarray:
+    """Returns the maximum (n,) of each row (n, classes): NumPy is thirty times slower along rows so short."""
+    return np.ascontiguousarray(scores.T).max(axis=0)
+
+
+def _overlaps(sides: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Returns intersection over union (n,) of the first box with all, given as left, top, right, bottom (4, n)."""
+    left, top, right, bottom = sides
+    along = np.minimum(right, right[0]) - np.maximum(left, left[0])
+    across = np.minimum(bottom, bottom[0]) - np.maximum(top, top[0])
+    intersection = np.maximum(along, 0) * np.maximum(across, 0)
+    return intersection / (areas + areas[0] - intersection)

@@ -1,0 +1,137 @@
+"""One of those compared, in a process of its own: it reads requests as lines of JSON and answers in lines of JSON.
+
+    python -m retinanet.benchmark.contender deploy/models
+    {"read": "photo.jpg"}
+    {"batch": ["a.jpg", "b.jpg"]}
+    {"memory": true}
+
+The first line that it writes says that it is ready. Alone in their processes, runtimes share neither memory nor
+threads, and none pays for the import of another.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deploy.recognition import photo_files, pipeline
+from deploy.recognition.errors import UserError
+from deploy.recognition.runtime import load_models
+from retinanet.benchmark import stages
+from retinanet.benchmark.stopwatch import Stopwatch
+
+RAPIDOCR = "rapidocr"
+_OPENCV = ("resize", "warpPerspective", "getPerspectiveTransform", "contourArea")
+_OPENCV += ("isContourConvex", "intersectConvexConvex")
+
+
+class MeterContender:
+    """Reads meters with the models of a folder, and times the stages.
+
+    Args:
+        folder: of the models.
+    """
+
+    def __init__(self, folder: Path):
+        self.watch = Stopwatch()
+        self.watch.wrap_in(cv2, _OPENCV, stages.OPENCV)
+        self.watch.wrap_in(pipeline, ("letterbox", "zoom"))
+        self.reader = pipeline.MeterReader(load_models(folder))
+
+    def read(self, photo: np.ndarray) -> dict[str, float]:
+        """Returns the seconds of each stage, of OpenCV inside them and in total."""
+        self.watch.take()
+        start = time.perf_counter()
+        seconds = self.reader.read(photo).seconds
+        total = time.perf_counter() - start
+        inside = self.watch.take()
+        return {
+            stages.RESIZE: inside["letterbox"] + inside["zoom"],
+            stages.FIRST_LOOK: seconds["first_look"] - inside["letterbox"],
+            stages.SECOND_LOOK: seconds["second_look"] - inside["zoom"],
+            stages.RECTIFY: seconds["rectify"],
+            stages.STAGE2: seconds["stage2"],
+            stages.READING: seconds["reading"],
+            stages.OPENCV: inside[stages.OPENCV],
+            stages.TOTAL: total,
+        }
+
+    def read_batch(self, photos: list[np.ndarray]) -> None:
+        """Reads photos together."""
+        self.reader.read_batch(photos)
+
+
+class RapidOcrContender:
+    """Reads all text on a photo with RapidOCR as it comes: it tells no meter from a serial number."""
+
+    def __init__(self) -> None:
+        from rapidocr_onnxruntime import RapidOCR
+
+        self.engine = RapidOCR()
+
+    def read(self, photo: np.ndarray) -> dict[str, float]:
+        """Returns the seconds that finding and reading the lines of text take, and the total."""
+        start = time.perf_counter()
+        # it takes OpenCV's order of colours
+        _, seconds = self.engine(np.ascontiguousarray(photo[..., ::-1]))
+        total = time.perf_counter() - start
+        found = seconds[0] if seconds else total
+        return {stages.FIND_TEXT: found, stages.READ_TEXT: total - found, stages.TOTAL: total}
+
+    def read_batch(self, photos: list[np.ndarray]) -> None:
+        """Reads photos one after the other: it takes no batches."""
+        for photo in photos:
+            self.read(photo)
+
+
+def answer(contender: MeterContender | RapidOcrContender, request: dict) -> dict:
+    """Returns the answer to one request.
+
+    `read` gives seconds by stage, the decoding of the file beside them; `batch` the `seconds` for all photos together,
+    decoded before; `memory` the most bytes that this process ever held (`peak`).
+    """
+    if "read" in request:
+        start = time.perf_counter()
+        photo = photo_files.read_photo(request["read"])
+        return {stages.DECODE: time.perf_counter() - start} | contender.read(photo)
+    if "batch" in request:
+        photos = [photo_files.read_photo(path) for path in request["batch"]]
+        start = time.perf_counter()
+        contender.read_batch(photos)
+        return {"seconds": time.perf_counter() - start}
+    return {"peak": peak_memory()}
+
+
+def peak_memory() -> int:
+    """Returns the most bytes of memory that this process ever held (Linux); getrusage would count its parent's too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise UserError("/proc/self/status: says nothing of VmHWM; expected Linux")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Answers requests until there are no more."""
+    parser = argparse.ArgumentParser(description="Answer requests for times, as lines of JSON.")
+    parser.add_argument("models", help=f"folder of models, or {RAPIDOCR}")
+    args = parser.parse_args(argv)
+    # what runtimes print must not mix with the answers
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        contender = RapidOcrContender() if args.models == RAPIDOCR else MeterContender(Path(args.models))
+    except UserError as error:
+        print(json.dumps({"error": str(error)}), file=answers)
+        return
+    print(json.dumps({"ready": True}), file=answers)
+    for line in sys.stdin:
+        print(json.dumps(answer(contender, json.loads(line))), file=answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The measurements as a table, for the terminal or in Markdown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from retinanet.benchmark import stages
+from retinanet.benchmark.measurement import BATCH_SIZE, Measurement
+
+NONE = "-"
+
+
+def rows(measurements: Sequence[Measurement]) -> list[list[str]]:
+    """Returns the cells, a heading first: a column for each contender, the ratios are to the first one."""
+    first = measurements[0]
+    table = [["", *(measurement.name for measurement in measurements)]]
+    present = [stage for stage in stages.STAGES if any(len(one.milliseconds(stage)) for one in measurements)]
+    for stage in (*present, stages.TOTAL):
+        label = f"{stage}, ms" if stage != stages.TOTAL else "total without decode, ms"
+        table.append([label, *(_times(measurement.milliseconds(stage)) for measurement in measurements)])
+    ratios = (one.median(stages.TOTAL) / first.median(stages.TOTAL) for one in measurements)
+    table.append(["total, ratio to the first", *(f"{ratio:.2f}" for ratio in ratios)])
+    table.append(["of it in OpenCV", *(_share(measurement) for measurement in measurements)])
+    table.append(["photos a second", *(f"{one.photos_a_second:.1f}" for one in measurements)])
+    batches = (f"{one.photos_a_second_in_batches:.1f}" for one in measurements)
+    table.append([f"photos a second, batches of {BATCH_SIZE}", *batches])
+    table.append(["start until ready, s", *(f"{one.start_seconds:.1f}" for one in measurements)])
+    table.append(["peak memory, MiB", *(f"{one.peak_bytes / 2**20:.0f}" for one in measurements)])
+    return table
+
+
+def as_text(table: Sequence[Sequence[str]]) -> str:
+    """Returns aligned lines."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in table
+    )
+
+
+def as_markdown(table: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown."""
+    heading, *body = ("| " + " | ".join(row) + " |" for row in table)
+    rule = "|---" + "|---:" * (len(table[0]) - 1) + "|"
+    return "\n".join([heading, rule, *body]) + "\n"
+
+
+def _times(milliseconds: np.ndarray) -> str:
+    if not len(milliseconds):
+        return NONE
+    return f"{np.median(milliseconds):.1f} / {np.percentile(milliseconds, 95):.1f}"
+
+
+def _share(measurement: Measurement) -> str:
+    return f"{measurement.opencv_share:.0%}" if len(measurement.milliseconds(stages.OPENCV)) else NONE

@@ -1,0 +1,136 @@
+"""OpenVINO models in 8-bit integers: weights and activations, with ranges measured on pictures."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from deploy.recognition import geometry
+from deploy.recognition.errors import UserError
+from deploy.recognition.photo_files import find_photos, read_photo
+from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.rectification import rectify_window
+from deploy.recognition.runtimes import needed, stderr_unless_it_fails
+from deploy.recognition.window import letterbox, zoom
+from retinanet.conversion import INSTALL
+from retinanet.datasets.synthetic.photos import draw_photo
+
+# Drawn where the user names no photos of his own.
+DRAWN_PHOTOS = 100
+DRAWN_SEED = 77
+# Ranges settle before; more photos only take longer.
+MOST_PHOTOS = 300
+LEAST_WINDOWS = 20
+
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationPictures:
+    """What the models are shown to learn the ranges of their activations.
+
+    Attributes:
+        views: uint8 RGB (n, size, size, 3), photos as stage 1 sees them at its first and second look.
+        windows: uint8 RGB (m, height, width, 3), rectified windows.
+        origin: where they come from, in words.
+    """
+
+    views: np.ndarray
+    windows: np.ndarray
+    origin: str
+
+    def of_stage(self, stage: str) -> np.ndarray:
+        """Returns what the stage sees."""
+        return self.views if stage == "stage1" else self.windows
+
+    def describe(self) -> dict:
+        """Returns what the manifest says of them."""
+        digest = hashlib.sha256(self.views.tobytes() + self.windows.tobytes()).hexdigest()
+        return {"origin": self.origin, "views": len(self.views), "windows": len(self.windows), "digest": digest}
+
+
+def calibration_pictures(reader: MeterReader, path: Path | None) -> CalibrationPictures:
+    """Returns pictures for calibration: of a user's photos, or of drawn ones.
+
+    Args:
+        reader: with the models in float32; it finds the windows.
+        path: a photo or a folder of photos, or None: photos are drawn. Never photos that results are measured on.
+
+    Raises:
+        UserError: there are no photos, one cannot be read, or meters are found on too few.
+    """
+    if path is None:
+        photos: Iterable[np.ndarray] = (draw_photo(DRAWN_SEED, index).load() for index in range(DRAWN_PHOTOS))
+        count, origin = DRAWN_PHOTOS, f"{DRAWN_PHOTOS} drawn photos"
+    else:
+        files = find_photos([path])
+        # spread over the folder: photos of one meter often follow one another
+        files = files[:: -(-len(files) // MOST_PHOTOS)]
+        photos, count, origin = (read_photo(file.path) for file in files), len(files), f"{len(files)} photos"
+    views: list[np.ndarray] = []
+    windows: list[np.ndarray] = []
+    for photo in tqdm(photos, desc="photos for calibration", total=count, unit="photo", disable=None):
+        seen, window = _pictures_of(reader, photo)
+        views += seen
+        windows += window
+    if len(windows) < LEAST_WINDOWS:
+        raise UserError(
+            f"--calibration {path}: meters were found on {len(windows)} of {count} photos, expected at least "
+            f"{LEAST_WINDOWS}: give a folder with more photos of meters, or leave it out to use drawn ones"
+        )
+    return CalibrationPictures(np.stack(views), np.stack(windows), origin)
+
+
+def _pictures_of(reader: MeterReader, photo: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns the views of stage 1, and the window of stage 2 if there is one, of a photo."""
+    size = reader.models.stage1_size
+    views, corners = [letterbox(photo, size).picture], reader.read(photo).corners
+    if corners is None:
+        return views, []
+    views.append(zoom(photo, corners, size, reader.settings.window.zoom_share).picture)
+    wider = geometry.expand_corners(corners, *geometry.WINDOW_MARGIN)
+    return views, [rectify_window(photo, wider, reader.models.stage2_size)]
+
+
+def check_installed() -> None:
+    """Does nothing where NNCF is installed.
+
+    Raises:
+        UserError: it is not.
+    """
+    with needed("nncf", INSTALL):
+        import nncf  # noqa: F401
+
+
+def quantize(model, pictures: np.ndarray):
+    """Returns an OpenVINO model in 8-bit integers; the heads' last convolutions and the decoding stay in float32.
+
+    They hold a few hundredths of the work, and box numbers in 255 steps would move corners by pixels.
+
+    Args:
+        model: of OpenVINO, float32, with one input `images`.
+        pictures: uint8 RGB (n, height, width, 3).
+    """
+    import nncf
+
+    dataset = nncf.Dataset([picture[None] for picture in pictures])
+    kept = nncf.IgnoredScope(names=list(_after_the_last_convolutions(model)))
+    with stderr_unless_it_fails():
+        nncf.set_log_level(40)
+        return nncf.quantize(model, dataset, ignored_scope=kept, subset_size=len(pictures))
+
+
+def _after_the_last_convolutions(model) -> Iterator[str]:
+    """Yields the names of the operations that no convolution follows: the heads' last ones, and the decoding."""
+    precede: dict[str, bool] = {}
+    for operation in reversed(model.get_ordered_ops()):
+        followers = [target.get_node() for output in operation.outputs() for target in output.get_target_inputs()]
+        name = operation.get_friendly_name()
+        precede[name] = any(
+            follower.get_type_name() in _CONVOLUTIONS or precede[follower.get_friendly_name()] for follower in followers
+        )
+        if not precede[name] and operation.get_type_name() not in ("Constant", "Parameter", "Result"):
+            yield name

@@ -1,0 +1,241 @@
+import hashlib
+import importlib.util
+import json
+import time
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+from deploy.recognition import photo_files, pipeline
+from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+from deploy.recognition.errors import UserError
+from retinanet.benchmark import bars, comparison, contender, folders, stages, table
+from retinanet.benchmark.measurement import Contender, Measurement, measure
+from retinanet.benchmark.stopwatch import Stopwatch
+from tests import fake_meters
+
+MANIFEST = {
+    "format_version": 1,
+    "stage1": {"classes": STAGE1_CLASSES, "input_size": [320, 320]},
+    "stage2": {"classes": STAGE2_CLASSES, "input_size": [128, 256]},
+    "files": {},
+}
+
+
+@pytest.fixture
+def meter_contender(monkeypatch):
+    monkeypatch.setattr(contender, "load_models", lambda folder: fake_meters.models())
+    for holder, names in ((cv2, contender._OPENCV), (pipeline, ("letterbox", "zoom"))):
+        for name in names:
+            # puts the functions back afterwards, which a contender replaces for the rest of its process
+            monkeypatch.setattr(holder, name, getattr(holder, name))
+    return contender.MeterContender("models")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "meter.png"
+    corners = fake_meters.turned_corners((300, 200), 300, 75, 12)
+    Image.fromarray(fake_meters.meter_photo(corners, 600, 400)).save(path)
+    return path
+
+
+def measured(name, totals, **stage_times):
+    readings = tuple(
+        {stages.TOTAL: total / 1000, **{stage: value / 1000 for stage, value in stage_times.items()}}
+        for total in totals
+    )
+    return Measurement(name, readings, (10.0, 30.0, 20.0), 1.25, 300 * 2**20)
+
+
+def write_manifest(folder, **values):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({**MANIFEST, **values}))
+    return folder
+
+
+def test_stopwatch_adds_up_what_it_wraps():
+    watch = Stopwatch()
+    nap = watch.wrap("nap", lambda seconds: time.sleep(seconds) or "awake")
+    assert [nap(0.02), nap(0.03)] == ["awake"] * 2
+    taken = watch.take()
+    assert 0.05 <= taken["nap"] < 0.2 and taken["other"] == 0
+    assert watch.take()["nap"] == 0
+
+
+def test_stages_of_a_reading_make_the_total(meter_contender, photo):
+    seconds = contender.answer(meter_contender, {"read": str(photo)})
+    assert set(seconds) == {stages.DECODE, *stages.METER_STAGES, stages.OPENCV, stages.TOTAL}
+    parts = sum(seconds[stage] for stage in stages.METER_STAGES)
+    assert parts == pytest.approx(seconds[stages.TOTAL], rel=0.2)
+    assert min(seconds.values()) > 0 and seconds[stages.OPENCV] < seconds[stages.TOTAL]
+
+
+def test_batches_and_memory(meter_contender, photo):
+    assert 0 < contender.answer(meter_contender, {"batch": [str(photo)] * 3})["seconds"] < 5
+    assert len(meter_contender.reader.models.stage1.seen[0]) == 3
+    before = contender.answer(meter_contender, {"memory": True})["peak"]
+    held = np.ones(100 * 2**20, np.uint8)
+    assert contender.answer(meter_contender, {"memory": True})["peak"] > before + 0.5 * held.nbytes
+
+
+def test_contenders_read_in_turn_another_one_first_each_time(tmp_path):
+    asked = []
+
+    class Fake:
+        start_seconds = 2.0
+
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, seconds
+
+        def ask(self, **request):
+            asked.append((self.name, request))
+            if "read" in request:
+                return {stages.TOTAL: self.seconds}
+            return {"seconds": 8 * self.seconds, "peak": 5}
+
+    paths = [tmp_path / name for name in ("x", "y")]
+    first, second = measure([Fake("a", 0.1), Fake("b", 0.2)], paths, 5)
+    readings = [(name, request["read"][-1]) for name, request in asked if "read" in request]
+    # three to warm up each
+    assert readings[:6] == [("a", "x"), ("a", "y"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", "x")]
+    assert [name for name, _ in readings[6:]] == list("abbaabbaab")
+    assert [path for _, path in readings[6:]] == list("xxyyxxyyxx")
+    assert (first.median(stages.TOTAL), second.median(stages.TOTAL)) == (100, 200)
+    assert second.photos_a_second == pytest.approx(5) and second.photos_a_second_in_batches == pytest.approx(5)
+    assert (first.start_seconds, first.peak_bytes, len(first.readings)) == (2.0, 5, 5)
+
+
+def test_a_contender_that_cannot_start_says_why(tmp_path):
+    with pytest.raises(UserError, match="no exported models there"):
+        Contender("x", str(tmp_path))
+
+
+def test_table():
+    ours = measured("onnx int8", [20, 40, 60], decode=5, **{"stage 2": 9, stages.OPENCV: 10})
+    other = measured("RapidOCR", [400], decode=5, **{stages.FIND_TEXT: 300})
+    cells = {row[0]: row[1:] for row in table.rows([ours, other])}
+    assert cells[""] == ["onnx int8", "RapidOCR"]
+    assert cells["decode, ms"] == ["5.0 / 5.0", "5.0 / 5.0"]
+    assert cells["stage 2, ms"] == ["9.0 / 9.0", "-"]
+    assert cells["find text lines, ms"] == ["-", "300.0 / 300.0"]
+    assert cells["total without decode, ms"] == ["40.0 / 58.0", "400.0 / 400.0"]
+    assert cells["total, ratio to the first"] == ["1.00", "10.00"]
+    assert cells["of it in OpenCV"] == ["25%", "-"]
+    assert cells["photos a second"] == ["25.0", "2.5"]
+    assert cells["photos a second, batches of 8"] == ["20.0", "20.0"]
+    assert cells["start until ready, s"] == ["1.2", "1.2"]
+    assert cells["peak memory, MiB"] == ["300", "300"]
+    assert "rectify, ms" not in cells
+
+
+def test_table_as_lines():
+    rows = [["", "a", "bb"], ["total", "1.0", "20"]]
+    assert table.as_text(rows) == "         a  bb\ntotal  1.0  20"
+    assert table.as_markdown(rows) == "|  | a | bb |\n|---|---:|---:|\n| total | 1.0 | 20 |\n"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [([30], (30, 5)), ([30, 50, 100], (100, 10)), ([30, 50, 560], (70, 10)), ([0.5], (0.5, 5))],
+)
+def test_axis_is_not_made_for_the_one_long_bar(lengths, expected):
+    assert bars.axis(lengths) == pytest.approx(expected)
+
+
+def test_bars(tmp_path):
+    ours = measured("onnx int8", [40], decode=10, **{"stage 2": 30})
+    half = measured("openvino int8", [20], **{"stage 2": 20})
+    bars.draw_bars(tmp_path / "new" / "bench.png", [ours, half])
+    picture = photo_files.read_photo(tmp_path / "new" / "bench.png")
+    row = bars.TOP + bars.ROW // 2
+    scale = (bars.RIGHT - bars.LEFT) / 40
+    for milliseconds, colour in ((5, bars.COLOURS["decode"]), (11, bars.COLOURS["stage 2"]), (39, (213, 94, 0))):
+        assert tuple(picture[row, round(bars.LEFT + milliseconds * scale)]) == colour
+    assert tuple(picture[row + bars.ROW, round(bars.LEFT + 19 * scale)]) == bars.COLOURS["stage 2"]
+    assert tuple(picture[row + bars.ROW, round(bars.LEFT + 33 * scale)]) == (255, 255, 255)
+
+
+def test_folders_are_made_where_they_are_missing_or_of_other_weights(tmp_path, capfd):
+    (tmp_path / "retinanet").mkdir()
+    for stage in ("stage1", "stage2"):
+        (tmp_path / "retinanet" / f"{stage}.keras").write_bytes(stage.encode())
+    (tmp_path / "prepare_model.py").write_text("import sys; print('asked:', *sys.argv[1:])")
+    root = tmp_path / "models"
+    made_from = {stage: hashlib.sha256(stage.encode()).hexdigest() for stage in ("stage1", "stage2")}
+    current = {stage: {**MANIFEST[stage], "made_from": made_from[stage]} for stage in made_from}
+    write_manifest(root / "savedmodel_float32", **current)
+    write_manifest(root / "onnx_int8")
+    formats = [("savedmodel", "float32"), ("onnx", "int8"), ("onnx", "float32")]
+    assert folders.make_missing(root, formats, tmp_path) == [
+        root / name for name in ("savedmodel_float32", "onnx_int8", "onnx_float32")
+    ]
+    asked = [line for line in capfd.readouterr().out.splitlines() if line.startswith("asked:")]
+    weights = tmp_path / "retinanet"
+    assert asked == [
+        f"asked: --format onnx --precision {name} --keras-dir {weights} --output {root / f'onnx_{name}'}"
+        for name in ("int8", "float32")
+    ]
+    (tmp_path / "prepare_model.py").write_text("import sys; sys.exit(2)")
+    with pytest.raises(UserError, match="onnx_int8: could not be made; prepare_model.py has said why"):
+        folders.make_missing(root, formats, tmp_path)
+
+
+def test_formats_without_their_runtime_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders.importlib.util, "find_spec", lambda name: name == "tensorflow")
+    other = write_manifest(tmp_path / "other")
+    assert folders.missing_formats([]) == [("savedmodel", "float32")]
+    assert folders.missing_formats([other]) == []
+
+
+def test_two_folders_of_one_kind_are_refused(tmp_path):
+    models = [write_manifest(tmp_path / name) for name in "ab"]
+    with pytest.raises(UserError, match="a, .*b: all of them are savedmodel float32; give one folder of each"):
+        comparison.compare(models, [tmp_path], 1, with_rapidocr=False)
+
+
+def test_bench(meter_contender, photo, tmp_path, monkeypatch, capsys):
+    class InThisProcess:
+        start_seconds = 1.5
+
+        def __init__(self, name, models):
+            self.name = name
+
+        def ask(self, **request):
+            return contender.answer(meter_contender, request)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(comparison, "Contender", InThisProcess)
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    models = write_manifest(tmp_path / "models")
+    files = [tmp_path / "bench.md", tmp_path / "bench.png"]
+    options = ["--models", str(models), "--markdown", str(files[0]), "--picture", str(files[1])]
+    bench.main([str(photo), "--count", "3", *options])
+    output = capsys.readouterr()
+    assert "RapidOCR is not installed" in output.err and "pip install" in output.err
+    lines = output.out.splitlines()
+    assert lines[0] == "median / 95 % of 3 readings, one at a time, everyone in turn"
+    assert lines[1].split() == ["savedmodel", "float32"]
+    assert float(next(line for line in lines if line.startswith("photos a second ")).split()[-1]) > 0
+    assert files[0].read_text().startswith("|  | savedmodel float32 |")
+    with Image.open(files[1]) as picture:
+        assert picture.width == bars.WIDTH
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec("rapidocr_onnxruntime"), reason="RapidOCR is not installed: see bench.py"
+)
+def test_a_contender_answers_line_by_line(tmp_path):
+    Image.fromarray(np.full((64, 64, 3), 255, np.uint8)).save(tmp_path / "blank.png")
+    rapid = Contender("RapidOCR", contender.RAPIDOCR)
+    try:
+        seconds = rapid.ask(read=str(tmp_path / "blank.png"))
+        assert seconds[stages.TOTAL] >= seconds[stages.FIND_TEXT] > 0
+        assert rapid.ask(memory=True)["peak"] > 50 * 2**20
+    finally:
+        rapid.close()

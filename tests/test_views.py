@@ -1,0 +1,87 @@
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.recognition import photo_files
+from deploy.recognition.rectification import shrink
+from deploy.recognition.window import letterbox
+from retinanet.window_finder import _windows
+
+
+def test_shrink_takes_means_and_leaves_a_rest_out():
+    photo = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    small = shrink(photo, 2)
+    assert small.shape == (2, 3, 3)
+    expected = photo[:4, :6].reshape(2, 2, 3, 2, 3).mean(axis=(1, 3))
+    assert np.abs(small - expected).max() <= 0.5
+    assert shrink(photo, 1) is photo
+
+
+@pytest.mark.parametrize(("width", "height"), [(1000, 750), (1007, 499), (755, 1007)])
+def test_large_photos_are_shrunk_in_two_steps_to_the_same_view(width, height):
+    coarse = np.random.default_rng(0).integers(0, 256, (height // 160, width // 160, 3), np.uint8)
+    photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    view = letterbox(photo, 80)
+    scale = 80 / max(width, height)
+    new_size = round(width * scale), round(height * scale)
+    direct = cv2.resize(photo, new_size, interpolation=cv2.INTER_AREA)
+    left, top = (80 - new_size[0]) // 2, (80 - new_size[1]) // 2
+    found = view.picture[top : top + new_size[1], left : left + new_size[0]]
+    assert np.abs(found.astype(int) - direct).mean() < 3
+    # a white spot stands where the matrix says
+    centre = np.array([0.7 * width, 0.4 * height])
+    marked = cv2.circle(np.zeros_like(photo), tuple(np.round(centre).astype(int).tolist()), 40, (255, 255, 255), -1)
+    view = letterbox(marked, 80)
+    rows, columns = np.nonzero(view.picture[..., 0] > 127)
+    back = view.to_photo(np.array([columns.mean() + 0.5, rows.mean() + 0.5]))
+    assert np.linalg.norm(back - centre) < 5
+
+
+def test_a_needle_of_a_photo_is_shrunk_no_further_than_to_a_pixel():
+    assert letterbox(np.full((2, 4000, 3), 90, np.uint8), 320).picture.max() == 90
+
+
+def test_windows_are_all_detections_with_the_least_score():
+    view = letterbox(np.zeros((200, 400, 3), np.uint8), 320)
+    square = np.array([[0, 0], [40, 0], [40, 10], [0, 10]], np.float32)
+    outputs = {
+        "corners": np.array([[square + (100, 100), square + (200, 150), square, square]]),
+        "boxes": np.array([[[100, 100, 140, 110], [200, 150, 240, 160], [0, 0, 40, 10], [0, 0, 40, 10]]]),
+        "scores": np.array([[0.9, 0.3, 0.29, 0.0]]),
+        "classes": np.array([[0, 3, 0, 0]]),
+    }
+    found = _windows(view, outputs, 0, 0.3)
+    assert [(window.score, window.label) for window in found] == [(0.9, "analog"), (0.3, "digital_illegible")]
+    # the view shows the photo at 0.8 of its size, 80 pixels down
+    np.testing.assert_allclose(found[1].corners, (square + (200, 150 - 80)) / 0.8, atol=1e-3)
+    assert found[1].box_overlap == pytest.approx(1)
+    assert len(_windows(view, outputs, 0, 0.0)) == 3
+
+
+def jpeg(image, **options):
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True, "subsampling": 0}, {"quality": 30, "subsampling": 2}])
+def test_jpeg_pixels_are_those_that_pillow_decodes(mode, options):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    image = Image.fromarray(noise).resize((121, 93), Image.Resampling.BICUBIC).convert(mode)
+    content = jpeg(image, **options)
+    with Image.open(io.BytesIO(content)) as opened:
+        expected = np.array(opened.convert("RGB"))
+        # CMYK is left to Pillow
+        by_opencv = photo_files._decode_jpeg(opened, io.BytesIO(content))
+    assert (by_opencv is None) == (mode == "CMYK")
+    np.testing.assert_array_equal(photo_files.decode_photo(content, "x"), expected)
+
+
+def test_a_jpeg_with_more_behind_its_end_is_read():
+    content = jpeg(Image.new("RGB", (64, 48), (200, 100, 50)))
+    whole = photo_files.decode_photo(content, "x")
+    np.testing.assert_array_equal(photo_files.decode_photo(content + b"\0 a trailer", "x"), whole)
