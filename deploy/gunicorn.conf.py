@@ -3,12 +3,16 @@
 Everything that can be set comes from environment variables: `python serve.py --help` lists them.
 """
 
+import ctypes
 import os
 import shutil
 import signal
 import sys
 import tempfile
 from pathlib import Path
+
+# of glibc's malloc.h
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 
 DEPLOY = Path(__file__).resolve().parent
 sys.path.insert(0, str(DEPLOY.parent))
@@ -66,6 +70,17 @@ def on_starting(server):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     server.figures_folder = tempfile.mkdtemp(prefix="meter-metrics-")
     os.environ[SHARED_FOLDER] = server.figures_folder
+
+
+def post_fork(server, worker):
+    """Lets go of the memory of photos: in turn, each of the threads holds large blocks for a moment.
+
+    Without this glibc keeps them, in a heap for each thread. Other C libraries have no such settings.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_ARENA_MAX, 2)
+        libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
 
 
 def post_worker_init(worker):
