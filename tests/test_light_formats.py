@@ -163,7 +163,7 @@ def test_a_runtime_that_is_not_installed(int8_models, onnx_models):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--format litert --precision int8", "LiteRT took .* expected one of savedmodel: float32; onnx"),
+        ("--format litert --precision int8", "LiteRT was .* expected one of savedmodel: float32; onnx"),
         ("--format tflite", "--format tflite .* there are no such models; expected one of"),
         ("--format savedmodel --precision int8", "there are no such models; expected one of savedmodel: float32"),
         ("--format onnx --precision int8", "use --format openvino"),

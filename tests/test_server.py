@@ -72,7 +72,7 @@ def test_what_was_added(client):
     assert np.abs(np.array(found["corners"]) - CORNERS).max() < 3
     assert "".join(digit["label"] for digit in found["digits"]) == "12305678"
     for digit in found["digits"]:
-        assert digit["score"] == pytest.approx(0.9)
+        assert digit["score"] == pytest.approx(0.95)
         columns, rows = np.array(digit["corners"]).T
         assert digit["box"] == [columns.min(), rows.min(), columns.max(), rows.max()]
     assert found["alternatives"][0] == {"text": TEXT, "probability": found["confidence"]}
