@@ -29,14 +29,19 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
 
 
-def expand_corners(corners: np.ndarray, along: float, across: float) -> np.ndarray:
-    """Returns corners moved outwards by shares of the window's own width (along) and height (across), each side.
+def box_corners(box: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Returns the corners (4, 2) of a box (4,), xyxy in shares of the window with these corners and perhaps beyond it.
 
-    The window is expanded in its own plane, so perspective is kept.
+    The box lies in the window's own plane, so perspective is kept.
     """
     unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    grown = np.array([[-along, -across], [1 + along, -across], [1 + along, 1 + across], [-along, 1 + across]])
-    return transform_points(grown, perspective_matrix(unit, corners))
+    points = np.asarray(box)[[[0, 1], [2, 1], [2, 3], [0, 3]]]
+    return transform_points(points, perspective_matrix(unit, corners))
+
+
+def expand_corners(corners: np.ndarray, along: float, across: float) -> np.ndarray:
+    """Returns corners moved outwards by shares of the window's own width (along) and height (across), each side."""
+    return box_corners(np.array([-along, -across, 1 + along, 1 + across]), corners)
 
 
 def rectify(photo: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -118,7 +118,7 @@ class _Cut:
 
     def part(self, region: np.ndarray, size: tuple[int, int]) -> "_Cut":
         """Returns a region of the window, (4,) xyxy in shares of this cut and perhaps beyond it, cut out anew."""
-        corners = _corners_of(region, self.corners)
+        corners = geometry.box_corners(region, self.corners)
         return dataclasses.replace(self, corners=corners, picture=rectify_window(self.photo, corners, size))
 
 
@@ -172,9 +172,7 @@ class MeterReader:
         with clock.measure("first_look"):
             windows = self._first_look(photos)
         with clock.measure("second_look"):
-            windows = self.look_again(photos, windows)
-            least = self.settings.window.min_final_score
-            windows = [window if window and window.score >= least else None for window in windows]
+            windows = _at_least(self.look_again(photos, windows), self.settings.window.min_final_score)
         legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
         with clock.measure("rectify"):
             cuts = {index: self._cut_out(photos[index], windows[index]) for index in legible}
@@ -190,9 +188,7 @@ class MeterReader:
 
     def _first_look(self, photos: Sequence[np.ndarray]) -> list[Window | None]:
         views = [letterbox(photo, self.models.stage1_size) for photo in photos]
-        windows = self._look(views, central=False)
-        least = self.settings.window.min_score
-        return [window if window and window.score >= least else None for window in windows]
+        return _at_least(self._look(views, central=False), self.settings.window.min_score)
 
     def _look(self, views: Sequence[View], central: bool) -> list[Window | None]:
         if not views:
@@ -294,7 +290,8 @@ class MeterReader:
         if probability < self.settings.reading.min_confidence:
             return unreadable
         digits = tuple(
-            RecognizedDigit(digit.label, digit.score, _corners_of(digit.box, cut.corners)) for digit in reading.digits
+            RecognizedDigit(digit.label, digit.score, geometry.box_corners(digit.box, cut.corners))
+            for digit in reading.digits
         )
         return Recognition(
             success=True,
@@ -312,11 +309,9 @@ class MeterReader:
         )
 
 
-def _corners_of(box: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Returns the corners (4, 2) in the photo of a box (4,), xyxy in shares of the quadrilateral with these corners."""
-    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    to_photo = geometry.perspective_matrix(unit, corners)
-    return geometry.transform_points(box[[[0, 1], [2, 1], [2, 3], [0, 3]]], to_photo)
+def _at_least(windows: Sequence[Window | None], score: float) -> list[Window | None]:
+    """Returns the windows, None in the place of those with a lower score."""
+    return [window if window and window.score >= score else None for window in windows]
 
 
 def _shift(before: Window, after: Window) -> float:
