@@ -197,7 +197,7 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     MeterReader(sure).read(photo)
     assert len(sure.stage2.seen) == 1
     recognition = MeterReader(doubtful).read(photo)
-    first, second = doubtful.stage2.seen
+    first, second, parts = doubtful.stage2.seen
     # the outer digits' middles, 0.75 of a step from the ends, and at the right a step more: there is room
     lefts = fake_meters.digit_lefts()
     left, right = lefts[0] + 0.035 - 0.06, lefts[-1] + 0.035 + 0.06 + 0.08
@@ -206,6 +206,13 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
     assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
     assert recognition.success and len(recognition.features) == 5
+    assert len(second) == 1
+    # then, since nothing is surer, each half of the eight digits on its own, as high as the whole
+    for part, start in zip(parts, (0, 4), strict=True):
+        region[[0, 3], 0], region[[1, 2], 0] = lefts[start] + 0.035 - 0.048, lefts[start + 3] + 0.035 + 0.048
+        corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
+        expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
+        assert np.abs(part.astype(int) - expected).mean() < 10 < 20 < np.abs(part.astype(int) - second[0]).mean()
 
 
 @pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])

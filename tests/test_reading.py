@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
-from deploy.recognition.reading import decode_reading, join_text, merge_readings, row_region
+from deploy.recognition.reading import (
+    decode_reading,
+    join_text,
+    merge_parts,
+    merge_readings,
+    part_regions,
+    row_region,
+)
 
 
 def entry(label, score, centre, width=0.08, y=0.5, height=0.6, **others):
@@ -133,3 +140,29 @@ def test_what_one_look_alone_saw_keeps_its_score():
     merged = merge_readings(first, nothing, np.array([0.0, 0.0, 1.0, 1.0]))
     assert (merged.text, merged.score) == ("123", pytest.approx(0.9))
     assert merge_readings(nothing, nothing, np.array([0.0, 0.0, 1.0, 1.0])).text == ""
+
+
+def test_parts_of_a_row_hold_four_wheels_each():
+    digits = decode([entry("1", 0.9, 0.1 * place, height=0.5) for place in range(1, 9)]).digits
+    np.testing.assert_allclose(part_regions(digits), [[0.04, 0.15, 0.46, 0.85], [0.44, 0.15, 0.86, 0.85]], atol=1e-6)
+    lefts = [region[0] for region in part_regions(digits[:7])]
+    np.testing.assert_allclose(lefts, [0.04, 0.34], atol=1e-6)  # they overlap by one wheel
+    assert len(part_regions(digits[:5])) == 2 and part_regions(digits[:4]) == []
+
+
+def test_parts_follow_a_sloping_row():
+    digits = decode([entry("1", 0.9, 0.1 * place, y=0.4 + 0.02 * place, height=0.5) for place in range(1, 9)]).digits
+    middles = [(region[1] + region[3]) / 2 for region in part_regions(digits)]
+    np.testing.assert_allclose(middles, [0.45, 0.53], atol=1e-6)
+
+
+def test_parts_change_the_scores_of_their_wheels_alone():
+    whole = decode([*row("1234", 0.6)[:3], entry("4", 0.5, 0.4, d9=0.3), entry("floatp", 0.8, 0.35, width=0.16)])
+    region = np.array([0.1, 0.0, 0.5, 1.0])
+    # in the region, the wheel at 0.4 of the window stands at 0.75; what stands between wheels belongs to none
+    part = decode([entry("3", 0.8, 0.5), entry("9", 0.9, 0.75), entry("7", 0.9, 0.99)])
+    nothing = decode_reading(np.zeros((0, 4)), np.zeros((0, 15)))
+    merged = merge_parts(whole, [part, nothing], [region, region])
+    assert merged.text == "12,39"
+    np.testing.assert_allclose([digit.score for digit in merged.digits], [0.6, 0.6, 0.7, 0.6], atol=1e-6)
+    assert merge_parts(whole, [], []).text == "12,34"

@@ -12,10 +12,12 @@ _FRACTION = STAGE2_CLASSES.index(FRACTION_CLASS)
 _POINT = STAGE2_CLASSES.index(POINT_CLASS)
 _WHEELS = [index for index in range(len(STAGE2_CLASSES)) if index not in (_FRACTION, _POINT)]
 _DIGITS = len(DIGIT_CLASSES)
-# How a window is laid out round its digits for a second look: from the outer wheels' middles to the ends in distances
-# between wheels, and half its height in heights of the digits.
-_END_SPACE = 0.75
+# How a window is laid out round its digits for a second look, and parts of it for closer ones: from the outer wheels'
+# middles to the ends in distances between wheels, and half its height in heights of the digits.
+_END_SPACE, _PART_END_SPACE = 0.75, 0.6
 _HALF_HEIGHT = 0.7
+# Parts hold so many wheels: each has twice as many of the picture's columns as in a window of eight.
+_PART_WHEELS = 4
 # From this distance between the last wheel's middle and the window's end, in distances between wheels, one more wheel
 # may stand there.
 _ROOM_FOR_A_WHEEL = 1.1
@@ -93,15 +95,39 @@ def row_region(digits: Sequence[Digit]) -> np.ndarray:
     Args:
         digits: two or more, left to right.
     """
+    pitch = _pitch(digits)
+    region = _region_along(digits, _END_SPACE, pitch)
+    if 1 - _middle(digits[-1]) > _ROOM_FOR_A_WHEEL * pitch:
+        region[2] += pitch
+    return region
+
+
+def part_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
+    """Returns where a long row is cut into parts to look closer: (4,) xyxy each, in shares of the window.
+
+    The parts hold four wheels each, and overlap where the number of wheels asks for it.
+
+    Args:
+        digits: left to right; of four or fewer there are no parts.
+    """
+    if len(digits) <= _PART_WHEELS:
+        return []
+    parts = -(-len(digits) // _PART_WHEELS)
+    starts = np.linspace(0, len(digits) - _PART_WHEELS, parts).round().astype(int)
+    pitch = _pitch(digits)
+    return [_region_along(digits[start : start + _PART_WHEELS], _PART_END_SPACE, pitch) for start in starts]
+
+
+def _pitch(digits: Sequence[Digit]) -> float:
+    return max(float(np.median(np.diff([_middle(digit) for digit in digits]))), 1e-3)
+
+
+def _region_along(digits: Sequence[Digit], end_space: float, pitch: float) -> np.ndarray:
     boxes = np.stack([digit.box for digit in digits]).astype(np.float64)
-    centres = (boxes[:, [0, 1]] + boxes[:, [2, 3]]) / 2
-    pitch = max(float(np.median(np.diff(centres[:, 0]))), 1e-3)
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    left, right = centres[0, 0] - _END_SPACE * pitch, centres[-1, 0] + _END_SPACE * pitch
-    if 1 - centres[-1, 0] > _ROOM_FOR_A_WHEEL * pitch:
-        right += pitch
-    level = float(np.median(centres[:, 1]))
-    return np.array([left, level - _HALF_HEIGHT * height, right, level + _HALF_HEIGHT * height])
+    half_height = _HALF_HEIGHT * float(np.median(boxes[:, 3] - boxes[:, 1]))
+    level = float(np.median(boxes[:, 1] + boxes[:, 3])) / 2
+    left, right = _middle(digits[0]) - end_space * pitch, _middle(digits[-1]) + end_space * pitch
+    return np.array([left, level - half_height, right, level + half_height])
 
 
 def merge_readings(first: Reading, second: Reading, region: np.ndarray) -> Reading:
@@ -118,23 +144,48 @@ def merge_readings(first: Reading, second: Reading, region: np.ndarray) -> Readi
     Returns:
         The reading, its boxes in shares of the window.
     """
-    size = np.tile(region[2:] - region[:2], 2)
-    moved = tuple(
-        dataclasses.replace(digit, box=(digit.box * size + np.tile(region[:2], 2)).astype(np.float32))
-        for digit in second.digits
-    )
+    moved = _moved(second.digits, region)
     leading, other, split = first.digits, moved, len(first.integer)
     if second.evidence > first.evidence:
         leading, other, split = moved, first.digits, len(second.integer)
-    centres = np.array([_middle(digit) for digit in leading])
-    reach = _SAME_WHEEL * float(np.median(np.diff(centres))) if len(centres) > 1 else 0.0
-    digits = []
-    for digit in leading:
-        same = min(other, key=lambda candidate: abs(_middle(candidate) - _middle(digit)), default=None)
-        if same is not None and abs(_middle(same) - _middle(digit)) <= reach:
-            digit = _ranked(digit.box, (_scores(digit) + _scores(same)) / 2)
-        digits.append(digit)
-    return _reading(tuple(digits), split)
+    return _with_scores_of(leading, [other], split)
+
+
+def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
+    """Returns a reading with the scores that closer looks at parts of its row give it; wheels and comma stay.
+
+    A wheel that parts show has, for each digit, half its score and half the mean of theirs.
+
+    Args:
+        reading: of the window.
+        parts: readings of parts of its row.
+        regions: (4,) xyxy each, in shares of the window: where the parts lie.
+    """
+    looks = [_moved(part.digits, region) for part, region in zip(parts, regions, strict=True)]
+    return _with_scores_of(reading.digits, looks, len(reading.integer))
+
+
+def _moved(digits: Sequence[Digit], region: np.ndarray) -> tuple[Digit, ...]:
+    """Returns digits whose boxes are shares of a region (4,) xyxy with boxes in shares of what the region lies in."""
+    size = np.tile(region[2:] - region[:2], 2)
+    return tuple(
+        dataclasses.replace(digit, box=(digit.box * size + np.tile(region[:2], 2)).astype(np.float32))
+        for digit in digits
+    )
+
+
+def _with_scores_of(digits: Sequence[Digit], looks: Sequence[Sequence[Digit]], split: int) -> Reading:
+    """Returns the reading of these digits; one that other looks saw too has the mean of its scores and their mean."""
+    reach = _SAME_WHEEL * _pitch(digits) if len(digits) > 1 else 0.0
+    merged = []
+    for digit in digits:
+        seen = []
+        for look in looks:
+            same = min(look, key=lambda candidate: abs(_middle(candidate) - _middle(digit)), default=None)
+            if same is not None and abs(_middle(same) - _middle(digit)) <= reach:
+                seen.append(_scores(same))
+        merged.append(_ranked(digit.box, (_scores(digit) + np.mean(seen, axis=0)) / 2) if seen else digit)
+    return _reading(tuple(merged), split)
 
 
 def _reading(digits: tuple[Digit, ...], split: int) -> Reading:
