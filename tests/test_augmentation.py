@@ -60,35 +60,6 @@ def test_boxes_go_where_the_window_goes():
         np.testing.assert_allclose(boxes[0], seen, atol=3)
 
 
-def test_parts_of_a_row_hold_whole_wheels_and_their_boxes():
-    # eight wheels of 30 columns, the k-th one in grey 20 + 20 k, and a fraction of three
-    window = np.zeros((128, 260, 3), np.uint8)
-    boxes = np.array([[10 + 30 * place, 20, 40 + 30 * place, 110] for place in range(8)] + [[160, 10, 250, 120]], float)
-    for place in range(8):
-        window[20:110, 10 + 30 * place : 40 + 30 * place] = 20 + 20 * place
-    is_wheel = np.arange(9) < 8
-    counts, lasts = [], 0
-    for seed in range(60):
-        part, moved, stays = augmentation.part_of_row(np.random.default_rng(seed), window, boxes, is_wheel)
-        wheels = np.flatnonzero(stays[:8])
-        assert np.array_equal(wheels, np.arange(wheels[0], wheels[-1] + 1))
-        counts.append(len(wheels))
-        lasts += wheels[-1] == 7
-        for place in wheels:
-            left, right = np.round(moved[place, [0, 2]]).astype(int)
-            assert set(part[60, left:right, 0]) == {20 + 20 * place} and right - left >= 15
-        assert stays[8] == (wheels[-1] >= 5)
-        assert moved[stays].min() >= 0 and moved[stays][:, 2].max() <= part.shape[1]
-    assert set(counts) == {3, 4, 5} and 15 <= lasts <= 40
-
-
-def test_a_row_of_three_wheels_stays_whole():
-    window = np.zeros((128, 100, 3), np.uint8)
-    boxes = np.array([[10, 20, 40, 110], [40, 20, 70, 110], [70, 20, 100, 110]], float)
-    part, moved, stays = augmentation.part_of_row(np.random.default_rng(0), window, boxes, np.ones(3, bool))
-    assert part is window and moved is boxes and stays.all()
-
-
 @pytest.mark.parametrize("change", [augmentation.change_light, augmentation.degrade, augmentation.change_colors])
 def test_same_seed_gives_the_same_picture(change):
     picture = photo_with_window()[0]

@@ -63,40 +63,6 @@ def look_at_photo(
     return view, transform_points(corners, matrix) if len(corners) else corners
 
 
-def part_of_row(
-    random: np.random.Generator, window: np.ndarray, boxes_xyxy: np.ndarray, is_wheel: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns a part of a rectified window that holds 3 to 5 wheels side by side, as recognition cuts it.
-
-    Args:
-        random: the only source of chance.
-        window: uint8 RGB (height, width, 3).
-        boxes_xyxy: (n, 4) in pixels of the window.
-        is_wheel: (n,) bool, which of the boxes are wheels; with fewer than four the window stays as it is.
-
-    Returns:
-        the part; boxes (n, 4) in pixels of it, clipped; (n,) bool, whose boxes still stand in it: wheels of the part,
-        and other boxes with at least half a wheel's width.
-    """
-    wheels = np.flatnonzero(is_wheel)
-    if len(wheels) < 4:
-        return window, boxes_xyxy, np.ones(len(boxes_xyxy), bool)
-    middles = np.sort((boxes_xyxy[wheels, 0] + boxes_xyxy[wheels, 2]) / 2)
-    pitch = float(np.median(np.diff(middles)))
-    count = int(random.integers(3, min(5, len(wheels) - 1) + 1))
-    start = int(random.integers(0, len(wheels) - count + 1))
-    # The last wheels are the hardest.
-    if random.random() < 0.25:
-        start = len(wheels) - count
-    ends = middles[[start, start + count - 1]] + pitch * random.uniform(0.5, 0.8, 2) * [-1, 1]
-    left, right = np.clip(np.round(ends), 0, window.shape[1]).astype(int)
-    moved = boxes_xyxy - np.array([left, 0, left, 0], np.float32)
-    clipped = np.clip(moved, 0, [right - left, window.shape[0]] * 2)
-    inside = clipped[:, 2] - clipped[:, 0]
-    stays = np.where(is_wheel, inside >= 0.5 * (moved[:, 2] - moved[:, 0]), inside >= 0.5 * pitch)
-    return window[:, left:right], clipped.astype(np.float32), stays
-
-
 def jitter_window(
     random: np.random.Generator, window: np.ndarray, boxes_xyxy: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:

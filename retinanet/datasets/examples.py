@@ -8,6 +8,7 @@ import numpy as np
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.geometry import bounding_box
 from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
+from retinanet.datasets.row_parts import part_of
 from retinanet.datasets.window_crops import crops_of
 
 Record = LabelledPhoto | WindowCrop | Pending
@@ -43,6 +44,8 @@ class Example:
 def examples_of(record: Record, stage: int, variants: int, seed: int) -> list[Example]:
     """Returns what the dataset of the stage holds of a record: one photo, or the crops of its windows; maybe nothing.
 
+    Some crops for training are followed by a part of their row, see `row_parts`.
+
     Raises:
         UserError: the photo cannot be read.
     """
@@ -51,13 +54,18 @@ def examples_of(record: Record, stage: int, variants: int, seed: int) -> list[Ex
     if stage == 1:
         return [stage1_example(record)] if isinstance(record, LabelledPhoto) else []
     if isinstance(record, WindowCrop):
-        return [stage2_example(record)]
+        return _with_part(record, seed)
     crops = crops_of(record, variants, seed)
     if not crops:
         return []
     photo = record.load()
     loaded = dataclasses.replace(record, load=lambda: photo)
-    return [stage2_example(crop) for crop in crops_of(loaded, variants, seed) if crop.labels]
+    return [example for crop in crops_of(loaded, variants, seed) if crop.labels for example in _with_part(crop, seed)]
+
+
+def _with_part(crop: WindowCrop, seed: int) -> list[Example]:
+    part = part_of(crop, seed)
+    return [stage2_example(crop), *([stage2_example(part)] if part else [])]
 
 
 def letterbox(photo: np.ndarray, side: int) -> tuple[np.ndarray, float, tuple[int, int]]:

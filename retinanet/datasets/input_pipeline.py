@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS, STAGE2_CLASSES
+from deploy.recognition.classes import POINT_CLASS, STAGE2_CLASSES
 from retinanet.config import ModelConfig
 from retinanet.datasets import augmentation
 from retinanet.datasets.loading import load_split
@@ -19,9 +19,6 @@ POINT_SIZE = (28, 64)
 # Of the training windows of stage 2, so many are shown upside down, with nothing to find: it has to tell which way up a
 # reading stands, since 0, 1, 8 and 6 with 9 look like digits both ways.
 UPSIDE_DOWN_SHARE = 0.08
-# So many are parts of a window, as recognition sees them when it looks closer at a doubtful reading.
-PART_SHARE = 0.35
-_OTHER_THAN_WHEELS = [STAGE2_CLASSES.index(label) for label in (FRACTION_CLASS, POINT_CLASS)]
 
 
 def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
@@ -120,12 +117,7 @@ def _plain_stage1(random, image, boxes, labels, config):
 
 def _augmented_stage2(random, image, boxes, labels, config):
     size = (config.input_width, config.input_height)
-    boxes = _boxes_xyxy(boxes, image)
-    if random.random() < PART_SHARE:
-        is_wheel = np.isin(labels, _OTHER_THAN_WHEELS, invert=True)
-        image, boxes, stays = augmentation.part_of_row(random, image, boxes, is_wheel)
-        boxes, labels = boxes[stays], labels[stays]
-    view, boxes = augmentation.jitter_window(random, image, boxes, size)
+    view, boxes = augmentation.jitter_window(random, image, _boxes_xyxy(boxes, image), size)
     if random.random() < UPSIDE_DOWN_SHARE:
         view, boxes, labels = np.ascontiguousarray(view[::-1, ::-1]), boxes[:0], labels[:0]
     view = augmentation.change_light(random, augmentation.change_colors(random, view))

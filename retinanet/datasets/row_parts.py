@@ -1,0 +1,64 @@
+"""Parts of windows' rows: recognition looks closer at such parts, so stage 2 learns from them beside whole windows.
+
+They are cut before the windows are made as small as the datasets store them: that is what makes a closer look.
+"""
+
+import functools
+import zlib
+from collections.abc import Callable
+from pathlib import PurePath
+
+import numpy as np
+
+from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
+from retinanet.datasets.records import WindowCrop
+
+# So many crops for training have a part stored beside them, of so many wheels side by side.
+SHARE = 0.5
+FEWEST, MOST = 3, 5
+# The last wheels are the hardest: so many parts are surely those.
+LAST_SHARE = 0.25
+# From the outer wheels' middles to the part's ends, in distances between wheels; recognition leaves 0.6.
+END_SPACE = (0.5, 0.8)
+
+
+def part_of(crop: WindowCrop, seed: int) -> WindowCrop | None:
+    """Returns a part of a crop's row, the same for the same seed and name; None for short rows,
+    validation and half of the others.
+
+    Wheels of which less than half is visible are left out of its boxes, as are a fraction and a point of which less
+    than half a wheel's width is.
+    """
+    random = np.random.default_rng([seed, zlib.crc32(crop.name.encode()), 2])
+    boxes = np.asarray(crop.boxes_xyxy, np.float64).reshape(-1, 4)
+    is_wheel = np.array([label not in (FRACTION_CLASS, POINT_CLASS) for label in crop.labels], bool)
+    wheels = int(is_wheel.sum())
+    if crop.split != "train" or wheels <= FEWEST or random.random() >= SHARE:
+        return None
+    middles = np.sort((boxes[is_wheel, 0] + boxes[is_wheel, 2]) / 2)
+    pitch = float(np.median(np.diff(middles)))
+    count = int(random.integers(FEWEST, min(MOST, wheels - 1) + 1))
+    start = int(random.integers(0, wheels - count + 1))
+    if random.random() < LAST_SHARE:
+        start = wheels - count
+    left, right = np.clip(middles[[start, start + count - 1]] + pitch * random.uniform(*END_SPACE, 2) * [-1, 1], 0, 1)
+    clipped = boxes.copy()
+    clipped[:, ::2] = np.clip(boxes[:, ::2], left, right)
+    visible = clipped[:, 2] - clipped[:, 0]
+    kept = np.flatnonzero(visible >= np.where(is_wheel, 0.5 * (boxes[:, 2] - boxes[:, 0]), 0.5 * pitch))
+    clipped[:, ::2] = (clipped[:, ::2] - left) / (right - left)
+    name = PurePath(crop.name)
+    return WindowCrop(
+        name=f"{name.stem}_part{name.suffix}",
+        load=functools.partial(_load_part, crop.load, left, right),
+        split=crop.split,
+        group=crop.group,
+        boxes_xyxy=clipped[kept].astype(np.float32),
+        labels=tuple(crop.labels[index] for index in kept),
+    )
+
+
+def _load_part(load_crop: Callable[[], np.ndarray], left: float, right: float) -> np.ndarray:
+    picture = load_crop()
+    first, last = round(left * picture.shape[1]), round(right * picture.shape[1])
+    return picture[:, first : max(last, first + 1)]
