@@ -2,28 +2,25 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from deploy.recognition import geometry
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import find_photos, read_photo
 from deploy.recognition.pipeline import MeterReader
-from deploy.recognition.rectification import rectify_window
 from deploy.recognition.runtimes import needed, stderr_unless_it_fails
-from deploy.recognition.window import letterbox, zoom
 from retinanet.conversion import INSTALL
 from retinanet.datasets.synthetic.photos import draw_photo
 
 # Drawn where the user names no photos of his own.
 DRAWN_PHOTOS = 100
 DRAWN_SEED = 77
-# Ranges settle before; more photos only take longer.
-MOST_PHOTOS = 300
-LEAST_WINDOWS = 20
+# Some hundred pictures for each stage, as recognition looks several times; more only take longer.
+MOST_PHOTOS = 150
+LEAST_METERS = 10
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
@@ -33,8 +30,8 @@ class CalibrationPictures:
     """What the models are shown to learn the ranges of their activations.
 
     Attributes:
-        views: uint8 RGB (n, size, size, 3), photos as stage 1 sees them at its first and second look.
-        windows: uint8 RGB (m, height, width, 3), rectified windows.
+        views: uint8 RGB (n, size, size, 3), whatever stage 1 sees of the photos, all its looks.
+        windows: uint8 RGB (m, height, width, 3), whatever stage 2 sees of them.
         origin: where they come from, in words.
     """
 
@@ -72,27 +69,27 @@ def calibration_pictures(reader: MeterReader, path: Path | None) -> CalibrationP
         photos, count, origin = (read_photo(file.path) for file in files), len(files), f"{len(files)} photos"
     views: list[np.ndarray] = []
     windows: list[np.ndarray] = []
-    for photo in tqdm(photos, desc="photos for calibration", total=count, unit="photo", disable=None):
-        seen, window = _pictures_of(reader, photo)
-        views += seen
-        windows += window
-    if len(windows) < LEAST_WINDOWS:
+    models = reader.models
+    models = dataclasses.replace(models, stage1=_noting(models.stage1, views), stage2=_noting(models.stage2, windows))
+    watched = MeterReader(models, reader.settings)
+    progress = tqdm(photos, desc="photos for calibration", total=count, unit="photo", disable=None)
+    found = sum(watched.read(photo).corners is not None for photo in progress)
+    if found < LEAST_METERS:
         raise UserError(
-            f"--calibration {path}: meters were found on {len(windows)} of {count} photos, expected at least "
-            f"{LEAST_WINDOWS}: give a folder with more photos of meters, or leave it out to use drawn ones"
+            f"calibration on {origin}: meters were found on {found} of {count} photos, expected at least "
+            f"{LEAST_METERS}: give --calibration a folder with more photos of meters, or leave it out to use drawn ones"
         )
     return CalibrationPictures(np.stack(views), np.stack(windows), origin)
 
 
-def _pictures_of(reader: MeterReader, photo: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Returns the views of stage 1, and the window of stage 2 if there is one, of a photo."""
-    size = reader.models.stage1_size
-    views, corners = [letterbox(photo, size).picture], reader.read(photo).corners
-    if corners is None:
-        return views, []
-    views.append(zoom(photo, corners, size, reader.settings.window.zoom_share).picture)
-    wider = geometry.expand_corners(corners, *geometry.WINDOW_MARGIN)
-    return views, [rectify_window(photo, wider, reader.models.stage2_size)]
+def _noting(model: Callable[[np.ndarray], dict], seen: list[np.ndarray]) -> Callable[[np.ndarray], dict]:
+    """Returns the model; whatever pictures it is given are added to those seen."""
+
+    def noting(pictures: np.ndarray) -> dict:
+        seen.extend(pictures)
+        return model(pictures)
+
+    return noting
 
 
 def check_installed() -> None:
@@ -115,12 +112,25 @@ def quantize(model, pictures: np.ndarray):
         pictures: uint8 RGB (n, height, width, 3).
     """
     import nncf
+    from nncf.quantization import advanced_parameters as advanced
+    from nncf.quantization import range_estimator as ranges
 
+    # NNCF takes the mean of the pictures' extremes: the heads answer strongly on the few places with a meter, and there
+    # they would be cut off. A range for each channel, as NNCF has it before depthwise convolutions, is too narrow
+    # wherever a channel has not answered to any of these pictures.
+    lowest = ranges.StatisticsCollectorParameters(ranges.StatisticsType.MIN, ranges.AggregatorType.MIN)
+    highest = ranges.StatisticsCollectorParameters(ranges.StatisticsType.MAX, ranges.AggregatorType.MAX)
+    parameters = advanced.AdvancedQuantizationParameters(
+        activations_range_estimator_params=ranges.RangeEstimatorParameters(lowest, highest),
+        activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
+    )
     dataset = nncf.Dataset([picture[None] for picture in pictures])
     kept = nncf.IgnoredScope(names=list(_after_the_last_convolutions(model)))
     with stderr_unless_it_fails():
         nncf.set_log_level(40)
-        return nncf.quantize(model, dataset, ignored_scope=kept, subset_size=len(pictures))
+        return nncf.quantize(
+            model, dataset, ignored_scope=kept, subset_size=len(pictures), advanced_parameters=parameters
+        )
 
 
 def _after_the_last_convolutions(model) -> Iterator[str]:

@@ -177,7 +177,7 @@ def test_what_is_not_made(arguments, message):
 
 
 def test_too_few_photos_for_calibration(onnx_models):
-    message = r"meters were found on \d of 1 photos, expected at least 20"
+    message = r"meters were found on \d of 1 photos, expected at least 10"
     with pytest.raises(UserError, match=message):
         quantization.calibration_pictures(MeterReader(load_models(onnx_models)), EXAMPLES / PHOTOS[0])
 

@@ -21,8 +21,8 @@ def test_last_wheel_carries_only_from_nine_to_zero():
 
 
 def test_half_turned_wheel_counts_as_the_lower_digit_until_the_upper_one_fills_the_opening():
-    assert odometer.digits_of((3.6, 9.5, 0.0, 4.3)) == [3, 9, 0, 4]
-    assert odometer.digits_of((3.61, 9.75, 4.999)) == [4, 0, 5]
+    assert odometer.digits_of((3.5, 9.5, 0.0, 4.3)) == [3, 9, 0, 4]
+    assert odometer.digits_of((3.51, 9.75, 4.999)) == [4, 0, 5]
 
 
 def test_wheels_that_turn_together_change_together():

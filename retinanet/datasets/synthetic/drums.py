@@ -81,7 +81,7 @@ def random_style(random: np.random.Generator) -> WindowStyle:
     scheme = weighted(random, SCHEMES)
     face = fonts.random_digits(random)
     slots = bool(random.random() < 0.45)
-    glyph_height = random.uniform(0.55, 0.88)
+    glyph_height = random.uniform(0.45, 0.88)
     natural = face.shape[2] / face.shape[1]
     glyph_width = float(np.clip(glyph_height * natural * random.uniform(0.8, 1.3), 0.26, 0.8))
     cell = glyph_width * random.uniform(1.08, 1.6)

@@ -102,8 +102,11 @@ def _digit_lines(random: np.random.Generator) -> list[list[np.ndarray]]:
     waist = random.uniform(0.42, 0.5)
     narrow = random.uniform(0.0, 0.08)
     tail = random.uniform(0, 30)
-    flag = [(0.12, random.uniform(0.15, 0.28)), (0.55, 0.0), (0.55, 1.0)]
-    one = [np.array(flag)]
+    # The flag of a one is short, or reaches halfway down on tall narrow faces, where it makes the one look like a four.
+    stem_x, flag_end = 0.55, (0.12, random.uniform(0.15, 0.28))
+    if random.random() < 0.3:
+        stem_x, flag_end = random.uniform(0.55, 0.8), (random.uniform(0.0, 0.12), random.uniform(0.3, 0.55))
+    one = [np.array([flag_end, (stem_x, 0.0), (stem_x, 1.0)])]
     if random.random() < 0.2:
         one.append(np.array([(0.2, 1.0), (0.9, 1.0)]))
     two = np.concatenate([_loop((0, 0, 1, 2 * waist * 0.62), roundness, 190 - tail / 3, 375), [(0.0, 1.0), (1.0, 1.0)]])
@@ -135,8 +138,8 @@ def _digit_lines(random: np.random.Generator) -> list[list[np.ndarray]]:
 
 def drafted_digits(random: np.random.Generator) -> np.ndarray:
     """Returns a face drawn with a round pen, as engravers of counters did: proportions and manner are random."""
-    width = round(GLYPH_HEIGHT * random.uniform(0.42, 0.78))
-    pen = min(random.uniform(0.08, 0.19) * GLYPH_HEIGHT, 0.26 * width)
+    width = round(GLYPH_HEIGHT * random.uniform(0.36, 0.78))
+    pen = min(random.uniform(0.06, 0.19) * GLYPH_HEIGHT, 0.26 * width)
     face = np.zeros((10, GLYPH_HEIGHT, width + 2), np.uint8)
     span = np.array([width - pen, GLYPH_HEIGHT - pen])
     for mask, lines in zip(face, _digit_lines(random), strict=True):

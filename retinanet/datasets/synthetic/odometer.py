@@ -6,13 +6,13 @@ one stands still except while the wheel to its right goes from 9 to 0, when both
 
 import numpy as np
 
-# Between two digits the lower one counts, until the upper one fills most of the opening: people who read meters write
-# the upper one down from about here on.
-LOWER_UNTIL = 0.6
+# Between two digits the lower one counts, until the upper one fills the larger part of the opening: people who read
+# meters write the upper one down from about here on.
+LOWER_UNTIL = 0.5
 
 
 def digit_at(phase: float) -> int:
-    """Returns the digit that a wheel at this phase counts as: at 3.6 still the lower one, and 9 between 9 and 0."""
+    """Returns the digit that a wheel at this phase counts as: at 3.5 still the lower one, and 9 halfway from 9 to 0."""
     return int(np.floor(phase + 1 - LOWER_UNTIL - 1e-9)) % 10
 
 

@@ -93,7 +93,7 @@ def draw_wheels(
     slack = random.uniform(0.0, 0.05) if random.random() < 0.85 else random.uniform(0.05, 0.09)
     depth, contrast = max(1, round(unit * random.uniform(0.01, 0.06))), random.uniform(0.05, 0.6)
     # The last wheel may show through a taller opening, to one side or both.
-    taller = np.round(unit * random.uniform(0.03, 0.16, 2) * (random.random(2) < 0.7) * (random.random() < 0.25))
+    taller = np.round(unit * random.uniform(0.03, 0.16, 2) * (random.random(2) < 0.7) * (random.random() < 0.35))
     digits = odometer.digits_of(phases)
     cell_width = max(6, round(style.cell * unit))
     half = float(np.clip(style.glyph[0] * random.uniform(1.08, 1.2) / style.pitch, 0.6, 0.85)) * pitch / 2
