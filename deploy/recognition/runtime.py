@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,19 +75,13 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
     folder = Path(folder)
     manifest = check_models(folder, model_format, precision)
     (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in STAGES)
-
-    def ready(stage: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        model = load_stage(folder, stage, manifest)
-        # the first call of a graph takes longer, TensorFlow's seconds: it belongs to loading, not to the first photo
-        model(np.zeros((1, *manifest[stage]["input_size"], 3), np.uint8))
-        return model
-
-    # both are compiled at once, each on a core of its own; TensorFlow uses all cores for one
-    at_once = 1 if manifest["format"] == SAVEDMODEL else len(STAGES)
-    with stderr_unless_it_fails(), ThreadPoolExecutor(at_once) as pool:
-        stage1, stage2 = pool.map(ready, STAGES)
+    stage1, stage2 = (load_stage(folder, stage, manifest) for stage in STAGES)
     if read_manifest(folder) != manifest:
         raise UserError(f"{folder}: was replaced while it was being read: start again")
+    # the first call of a graph takes longer, TensorFlow's seconds: it belongs to loading, not to the first photo
+    with stderr_unless_it_fails():
+        stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
+        stage2(np.zeros((1, height, width, 3), np.uint8))
     return Models(
         stage1,
         stage2,
