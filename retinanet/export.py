@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -220,8 +221,9 @@ def _check(model, folder: Path, manifest: dict) -> None:
     sure = expected["scores"] > SURE
     differences = np.abs(expected["scores"] - got["scores"])
     difference = float(differences[sure].max() if manifest["precision"] == INT8 else differences.max())
-    # two of nearly the same score may change places
-    same = np.array_equal(np.sort(expected["classes"][sure]), np.sort(got["classes"][sure]))
+    # two of nearly the same score may change places, and one that is hardly sure may become unsure
+    surest = Counter(expected["classes"][expected["scores"] > SURE + tolerance].tolist())
+    same = surest <= Counter(got["classes"][got["scores"] > SURE].tolist())
     if not (difference <= tolerance and same):
         raise UserError(
             f"{folder / name}: answers unlike the Keras model: scores differ by {difference:.3g}, expected "

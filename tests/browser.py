@@ -134,7 +134,7 @@ def main(argv=None):
     with browser() as window:
         window.set_size(1000, 1290)
         window.open(url)
-        window.give_files("#choose", examples / "turned_on_its_side.jpg", examples / "black_wheels_pipe_in_front.jpg")
+        window.give_files("#choose", examples / "turned_on_its_side.jpg", examples / "upside_down.jpg")
         window.wait_for("return document.querySelectorAll('.card[data-state=read]').length === 2")
         time.sleep(1)
         window.screenshot(target)

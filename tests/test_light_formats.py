@@ -23,7 +23,7 @@ from tests.exported_models import SHIPPED, exported_models
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "resources" / "examples"
 PHOTOS = (
-    "black_wheels_pipe_in_front.jpg",
+    "upside_down.jpg",
     "white_wheels_red_fraction.jpg",
     "turned_on_its_side.jpg",
     "clock_without_meter.jpg",

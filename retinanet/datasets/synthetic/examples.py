@@ -18,7 +18,7 @@ JPEG_QUALITY = 85
 # File name: seed and index of the photo. A change of the drawing code changes what they show: look at them again then.
 EXAMPLES = {
     "white_wheels_red_fraction.jpg": (30, 23),
-    "black_wheels_pipe_in_front.jpg": (30, 41),
+    "upside_down.jpg": (30, 55),
     "turned_on_its_side.jpg": (30, 22),
     "dark_cupboard.jpg": (30, 21),
     "display.jpg": (30, 17),
