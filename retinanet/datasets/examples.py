@@ -64,6 +64,8 @@ def examples_of(record: Record, stage: int, variants: int, seed: int) -> list[Ex
 
 
 def _with_part(crop: WindowCrop, seed: int) -> list[Example]:
+    picture = crop.load()
+    crop = dataclasses.replace(crop, load=lambda: picture)
     part = part_of(crop, seed)
     return [stage2_example(crop), *([stage2_example(part)] if part else [])]
 
