@@ -52,15 +52,15 @@ class ModelConfig:
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
-# Square anchors in steps of 1.7, from 13 to 370 pixels: a window turned by 45 degrees has a square bounding box, so
+# Square anchors in steps of 1.7, from 20 to 284 pixels: a window turned by 45 degrees has a square bounding box, so
 # its length decides which anchor takes it, not the overlap (label_encoder.py). P5 gives the finer levels their view of
 # the whole, but predicts nothing itself: a window of 170 pixels is 30 high, and corners found on a grid of 32 pixels
 # were off by twice as much as those found on one of 16.
 STAGE1 = ModelConfig(
     stage=1,
     class_names=STAGE1_CLASSES,
-    input_height=320,
-    input_width=320,
+    input_height=256,
+    input_width=256,
     strides=(8, 16),
     anchor_sizes=(20.0, 58.0),
     anchor_scales=(1.0, 1.7, 2.89, 4.9),

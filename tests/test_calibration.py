@@ -41,6 +41,12 @@ def test_few_answers_hold_the_weights_near_nothing():
     assert fitted.mean() == pytest.approx(right.mean(), abs=0.01)  # the intercept is free
 
 
+def test_half_right_answers_are_sure_by_half():
+    features, _, _ = answers(200)
+    fitted = [confidence(row, fit(features, np.full(200, 0.5))) for row in features]
+    np.testing.assert_allclose(fitted, 0.5, atol=1e-6)
+
+
 def test_a_feature_that_never_changes_does_no_harm():
     features, right, _ = answers(500)
     features[:, 4] = 0
@@ -87,7 +93,7 @@ def test_script(monkeypatch, tmp_path, capsys):
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
     printed = capsys.readouterr().out
-    assert "24 answers on photos of 24 meters, 50.0% right" in printed
+    assert "24 answers on photos of 24 meters, 50.0% right, 50.0% as one person would write them" in printed
     content = json.loads(output.read_text())
     # all photos are alike: the weights cannot tell right from wrong, and half of the answers are right
     assert max(abs(value) for value in content["weights"].values()) < 0.01

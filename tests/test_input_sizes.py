@@ -3,21 +3,13 @@ import pytest
 
 from deploy.recognition.confidence import ConfidenceModel
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
-from retinanet.benchmark import input_sizes
+from retinanet.benchmark import input_sizes, labelled_photos
+from retinanet.benchmark.labelled_photos import read_in_turn
 from retinanet.config import STAGE1, STAGE2
+from retinanet.evaluation import Source
 from retinanet.persistence import load_model
 from tests.exported_models import SHIPPED
-
-
-class FakeReader:
-    def __init__(self, texts, seconds):
-        self.texts, self.seconds = iter(texts), iter(seconds)
-
-    def read(self, pixels):
-        total = next(self.seconds)
-        seconds = {"first_look": total / 4, "second_look": total / 4, "stage2": total / 4, "total": total}
-        return Recognition(success=True, text=next(self.texts), seconds=seconds)
+from tests.fake_readers import FakePhoto, FakeReader
 
 
 def test_the_same_weights_at_another_size():
@@ -40,12 +32,12 @@ def test_one_stage_changes_at_a_time(monkeypatch):
 
     monkeypatch.setattr(input_sizes, "detector", lambda model: model)
     monkeypatch.setattr(input_sizes, "at_size", lambda model, height, width: (height, width))
-    sizes = (((320, 320), (256, 256)), ((96, 192),))
+    sizes = (((256, 256), (224, 224)), ((96, 192),))
     readers = input_sizes.variants((Model(STAGE1), Model(STAGE2)), sizes, ConfidenceModel())
-    assert list(readers) == ["chosen", "stage 1 at 256 x 256", "stage 2 at 192 x 96"]
+    assert list(readers) == ["chosen", "stage 1 at 224 x 224", "stage 2 at 192 x 96"]
     chosen, smaller_first, smaller_second = (reader.models for reader in readers.values())
-    assert (chosen.stage1_size, chosen.stage2_size) == (320, (256, 128))
-    assert (smaller_first.stage1, smaller_first.stage1_size, smaller_first.stage2) == ((256, 256), 256, chosen.stage2)
+    assert (chosen.stage1_size, chosen.stage2_size) == (256, (256, 128))
+    assert (smaller_first.stage1, smaller_first.stage1_size, smaller_first.stage2) == ((224, 224), 224, chosen.stage2)
     assert (smaller_second.stage2, smaller_second.stage2_size) == ((96, 192), (192, 96))
     assert smaller_second.stage1 is chosen.stage1
 
@@ -55,20 +47,13 @@ def test_table():
         "chosen": FakeReader(["0012,5", "7"], [0.1, 0.2]),
         "smaller": FakeReader(["0012,5", "0034"], [0.05, 0.1]),
     }
-
-    class Photo:
-        def __init__(self, reading):
-            self.windows = [type("Window", (), {"readings": (reading,)})]
-
-        def load(self):
-            return np.zeros((4, 4, 3), np.uint8)
-
-    table = input_sizes.compare(readers, [(Photo("0012,5"), False), (Photo("0034"), False)])
+    outcomes = read_in_turn(readers, [(FakePhoto("0012,5"), False), (FakePhoto("0034"), False)])
+    table = input_sizes.table(outcomes)
     assert table[1] == ["chosen", "1 of 2, 50.0%", "9.5-90.5", "75.0", "37.5", "150.0", "1.00"]
     assert table[2] == ["smaller", "2 of 2, 100.0%", "34.2-100.0", "37.5", "18.8", "75.0", "0.50"]
 
 
 def test_a_split_without_photos(monkeypatch, tmp_path):
-    monkeypatch.setitem(input_sizes.SOURCES, "mbarira", input_sizes.SOURCES["mbarira"].__class__(lambda path: []))
+    monkeypatch.setitem(labelled_photos.SOURCES, "mbarira", Source(lambda path: []))
     with pytest.raises(UserError, match="no photos with a meter in the split validation"):
         input_sizes.main(["mbarira", str(tmp_path)])

@@ -6,9 +6,9 @@ from deploy.recognition.reading import (
     decode_reading,
     join_text,
     merge_parts,
-    merge_readings,
+    merge_rows,
     part_regions,
-    row_region,
+    row_regions,
 )
 
 
@@ -117,9 +117,9 @@ def test_join_text():
 
 def test_the_region_of_a_row_leaves_room_at_its_ends_and_for_one_more_wheel():
     digits = decode([entry("1", 0.9, 0.4 + 0.1 * place, height=0.5) for place in range(6)]).digits
-    np.testing.assert_allclose(row_region(digits), [0.325, 0.15, 0.975, 0.85], atol=1e-6)
+    np.testing.assert_allclose(row_regions(digits)[0], [0.325, 0.15, 0.975, 0.85], atol=1e-6)
     digits = decode([entry("1", 0.9, 0.2 + 0.1 * place, height=0.5) for place in range(6)]).digits
-    np.testing.assert_allclose(row_region(digits), [0.125, 0.15, 0.875, 0.85], atol=1e-6)
+    np.testing.assert_allclose(row_regions(digits)[0], [0.125, 0.15, 0.875, 0.85], atol=1e-6)
 
 
 def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
@@ -127,7 +127,7 @@ def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
     region = np.array([0.1, 0.0, 0.5, 1.0])
     # in the region, a wheel at x of the window stands at (x - 0.1) / 0.4; the first one lies outside
     second = decode([entry("2", 0.8, 0.25), entry("8", 0.9, 0.5, d3=0.1), entry("7", 0.4, 0.75)])
-    merged = merge_readings(first, second, region)
+    merged = merge_rows(first, [second], [region])
     assert merged.text == "287"  # more speaks for the second look
     scores = [digit.score for digit in merged.digits]
     np.testing.assert_allclose(scores, [(0.6 + 0.8) / 2, (0.4 + 0.9) / 2, 0.4], atol=1e-6)
@@ -137,9 +137,9 @@ def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
 
 def test_what_one_look_alone_saw_keeps_its_score():
     first, nothing = decode(row("123")), decode_reading(np.zeros((0, 4)), np.zeros((0, 15)))
-    merged = merge_readings(first, nothing, np.array([0.0, 0.0, 1.0, 1.0]))
+    merged = merge_rows(first, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])])
     assert (merged.text, merged.score) == ("123", pytest.approx(0.9))
-    assert merge_readings(nothing, nothing, np.array([0.0, 0.0, 1.0, 1.0])).text == ""
+    assert merge_rows(nothing, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])]).text == ""
 
 
 def test_parts_of_a_row_hold_four_wheels_each():

@@ -6,7 +6,7 @@ looks at it count.
 
 import dataclasses
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,7 +15,7 @@ from . import geometry
 from .classes import LEGIBLE_CLASSES
 from .confidence import alternative_texts, confidence, confidence_features
 from .errors import UserError
-from .reading import Reading, decode_reading, merge_parts, merge_readings, part_regions, row_region
+from .reading import Digit, Reading, decode_reading, merge_parts, merge_rows, part_regions, row_regions
 from .rectification import rectify_window
 from .runtime import Models
 from .settings import Settings
@@ -251,24 +251,32 @@ class MeterReader:
         for index, reading in self._detect(doubtful, clock).items():
             if reading.evidence > readings[index].evidence:
                 cuts, readings = {**cuts, index: doubtful[index]}, {**readings, index: reading}
-        readings = self._read_again(cuts, readings, clock)
-        readings = self._read_parts(cuts, readings, clock)
+        readings = self._read_closer(cuts, readings, clock, row_regions, merge_rows)
+        readings = self._read_closer(cuts, readings, clock, part_regions, merge_parts)
         return {index: (cuts[index], reading) for index, reading in readings.items()}
 
-    def _read_again(self, cuts: dict[int, _Cut], readings: dict[int, Reading], clock: _Clock) -> dict[int, Reading]:
-        """Returns the readings, the doubtful ones merged with those of cuts along their digits."""
-        regions = {index: [row_region(reading.digits)] for index, reading in self._doubtful(readings)}
-        looks = self._closer_looks(cuts, regions, clock)
+    def _read_closer(
+        self,
+        cuts: dict[int, _Cut],
+        readings: dict[int, Reading],
+        clock: _Clock,
+        regions_of: Callable[[Sequence[Digit]], list[np.ndarray]],
+        merge: Callable[[Reading, Sequence[Reading], Sequence[np.ndarray]], Reading],
+    ) -> dict[int, Reading]:
+        """Returns the readings, the doubtful ones merged with what is read in regions of their cuts, cut out anew."""
+        regions = {index: regions_of(reading.digits) for index, reading in self._doubtful(readings)}
+        places = [(index, place) for index in regions for place in range(len(regions[index]))]
+        with clock.measure("rectify"):
+            closer = {
+                (index, place): cuts[index].part(regions[index][place], self.models.stage2_size)
+                for index, place in places
+            }
+        looks = self._detect(closer, clock)
         with clock.measure("reading"):
-            merged = {index: merge_readings(readings[index], looks[index][0], regions[index][0]) for index in regions}
-        return {**readings, **merged}
-
-    def _read_parts(self, cuts: dict[int, _Cut], readings: dict[int, Reading], clock: _Clock) -> dict[int, Reading]:
-        """Returns the readings, those still doubtful merged with closer looks at parts of their rows."""
-        regions = {index: part_regions(reading.digits) for index, reading in self._doubtful(readings)}
-        looks = self._closer_looks(cuts, regions, clock)
-        with clock.measure("reading"):
-            merged = {index: merge_parts(readings[index], looks[index], regions[index]) for index in regions}
+            merged = {
+                index: merge(readings[index], [looks[index, place] for place in range(len(found))], found)
+                for index, found in regions.items()
+            }
         return {**readings, **merged}
 
     def _doubtful(self, readings: dict[int, Reading]) -> list[tuple[int, Reading]]:
@@ -279,19 +287,6 @@ class MeterReader:
             if len(reading.digits) >= settings.min_digits
             and min(digit.score for digit in reading.digits) < settings.read_again_below
         ]
-
-    def _closer_looks(
-        self, cuts: dict[int, _Cut], regions: dict[int, list[np.ndarray]], clock: _Clock
-    ) -> dict[int, list[Reading]]:
-        """Returns what is read in regions of cuts, cut out anew."""
-        places = [(index, place) for index in regions for place in range(len(regions[index]))]
-        with clock.measure("rectify"):
-            closer = {
-                (index, place): cuts[index].part(regions[index][place], self.models.stage2_size)
-                for index, place in places
-            }
-        looks = self._detect(closer, clock)
-        return {index: [looks[index, place] for place in range(len(regions[index]))] for index in regions}
 
     def _detect(self, cuts: dict[Hashable, _Cut], clock: _Clock) -> dict[Hashable, Reading]:
         if not cuts:

@@ -86,8 +86,8 @@ def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: Readin
     return _reading(digits, _fraction_start(boxes, class_scores, chosen, settings))
 
 
-def row_region(digits: Sequence[Digit]) -> np.ndarray:
-    """Returns where a window is best cut out to read it again: (4,) xyxy in shares of the window, perhaps beyond it.
+def row_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
+    """Returns where a window is best cut out to read it again: one region (4,) xyxy in shares of it, perhaps beyond.
 
     The digits fill the region as they fill the windows that stage 2 learned from. Space at the right in which one
     more wheel would fit stays in it: the last wheel may have been overlooked.
@@ -99,7 +99,7 @@ def row_region(digits: Sequence[Digit]) -> np.ndarray:
     region = _region_along(digits, _END_SPACE, pitch)
     if 1 - _middle(digits[-1]) > _ROOM_FOR_A_WHEEL * pitch:
         region[2] += pitch
-    return region
+    return [region]
 
 
 def part_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
@@ -130,25 +130,27 @@ def _region_along(digits: Sequence[Digit], end_space: float, pitch: float) -> np
     return np.array([left, level - half_height, right, level + half_height])
 
 
-def merge_readings(first: Reading, second: Reading, region: np.ndarray) -> Reading:
-    """Returns the reading that two looks at a window make together.
+def merge_rows(reading: Reading, rows: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
+    """Returns the reading that looks at a window and at its whole row make together, one after the other.
 
     The wheels and the comma are those of the look for which more speaks. A wheel that both saw has the mean of both
     scores for each digit.
 
     Args:
-        first: of the window.
-        second: of a region of it.
-        region: (4,) xyxy in shares of the window.
+        reading: of the window.
+        rows: readings of its row, cut out anew.
+        regions: (4,) xyxy each, in shares of the window: where they were cut out.
 
     Returns:
         The reading, its boxes in shares of the window.
     """
-    moved = _moved(second.digits, region)
-    leading, other, split = first.digits, moved, len(first.integer)
-    if second.evidence > first.evidence:
-        leading, other, split = moved, first.digits, len(second.integer)
-    return _with_scores_of(leading, [other], split)
+    for row, region in zip(rows, regions, strict=True):
+        moved = _moved(row.digits, region)
+        if row.evidence > reading.evidence:
+            reading = _with_scores_of(moved, [reading.digits], len(row.integer))
+        else:
+            reading = _with_scores_of(reading.digits, [moved], len(reading.integer))
+    return reading
 
 
 def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:

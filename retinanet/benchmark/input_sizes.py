@@ -15,21 +15,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from deploy.recognition import manifest
 from deploy.recognition.confidence import ConfidenceModel
-from deploy.recognition.errors import UserError
 from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
 from deploy.recognition.suppression import find_digits, find_windows
-from retinanet import cli, conversion, evaluation_cli
+from retinanet import cli, conversion
+from retinanet.benchmark.labelled_photos import (
+    Outcome,
+    add_arguments,
+    labelled_photos,
+    read_in_turn,
+    seconds,
+    texts_right,
+)
 from retinanet.benchmark.table import as_markdown
-from retinanet.evaluation import SOURCES
-from retinanet.metrics import wilson_interval
 from retinanet.persistence import load_model
-from retinanet.scoring import score_text
 
 # (height, width) in multiples of 32, as the pyramid doubles its maps; the chosen ones are the weights' own
 STAGE1_SIZES = tuple((side, side) for side in (384, 320, 288, 256, 224, 192))
@@ -82,53 +85,28 @@ def variants(
     return readers
 
 
-def compare(readers: dict[str, MeterReader], photos: Sequence) -> list[list[str]]:
-    """Returns the table, a heading first: texts right, and times beside those of the first reader.
-
-    Args:
-        readers: by name.
-        photos: labelled ones, each with whether its label is a number; the first window's text counts.
-    """
-    right = np.zeros((len(readers), len(photos)), bool)
-    seconds = np.zeros((len(readers), len(photos), 3))
-    for column, (photo, numeric) in enumerate(tqdm(photos, unit="photo", disable=None)):
-        pixels, readings = photo.load(), photo.windows[0].readings
-        for row, reader in enumerate(readers.values()):
-            found = reader.read(pixels)
-            right[row, column] = score_text(found.text, readings, numeric).text_right
-            took = found.seconds
-            seconds[row, column] = took["first_look"] + took["second_look"], took["stage2"], took["total"]
-    table = [["", "texts right", "95 % interval", "stage 1, ms", "stage 2, ms", "photo, ms", "ratio"]]
-    milliseconds = 1000 * np.median(seconds, axis=1)
-    # photo by photo, so that what else the machine did falls on both
-    ratios = np.median(seconds[..., 2] / seconds[0, :, 2], axis=1)
-    for name, hits, times, ratio in zip(readers, right.sum(axis=1), milliseconds, ratios, strict=True):
-        low, high = wilson_interval(int(hits), len(photos))
-        interval = f"{100 * low:.1f}-{100 * high:.1f}"
-        shown = f"{hits} of {len(photos)}, {hits / len(photos):.1%}"
-        table.append([name, shown, interval, *(f"{time:.1f}" for time in times), f"{ratio:.2f}"])
-    return table
+def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
+    """Returns texts right and times beside those of the first reader, a heading first."""
+    first = seconds(next(iter(outcomes.values())), "total")
+    rows = [["", "texts right", "95 % interval", "stage 1, ms", "stage 2, ms", "photo, ms", "ratio"]]
+    for name, found in outcomes.items():
+        times = [seconds(found, *stages) for stages in (("first_look", "second_look"), ("stage2",), ("total",))]
+        ratio = np.median(times[-1] / first)
+        rows.append([name, *texts_right(found), *(f"{1000 * np.median(time):.1f}" for time in times), f"{ratio:.2f}"])
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="+", metavar="SOURCE PATH", help="labelled sets, as evaluate.py takes them")
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="validation")
+    add_arguments(parser)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR", help="default: deploy/retinanet")
     args = parser.parse_args(argv)
-    photos = [
-        (photo, SOURCES[name].numeric)
-        for name, path in evaluation_cli.pairs(parser, args.sets)
-        for photo in SOURCES[name].read(path)
-        if photo.split == args.split and photo.windows
-    ]
-    if not photos:
-        raise UserError(f"{' '.join(args.sets)}: no photos with a meter in the split {args.split}; expected some")
+    photos = labelled_photos(parser, args)
     models = [load_model(args.weights / f"stage{stage}.keras", stage) for stage in (1, 2)]
     fitted = args.weights / "confidence.json"
     confidence = manifest.confidence({"confidence": json.loads(fitted.read_text())} if fitted.is_file() else {})
-    print(as_markdown(compare(variants(models, (STAGE1_SIZES, STAGE2_SIZES), confidence), photos)))
+    print(as_markdown(table(read_in_turn(variants(models, (STAGE1_SIZES, STAGE2_SIZES), confidence), photos))))
 
 
 if __name__ == "__main__":
