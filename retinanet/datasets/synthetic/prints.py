@@ -89,6 +89,38 @@ def _draw_barcode(random: np.random.Generator, canvas: np.ndarray, box: tuple[in
     part[mask] = 35
 
 
+def print_bands(random: np.random.Generator, canvas: np.ndarray, opening: tuple[int, int, int, int]) -> None:
+    """Paints broad coloured bands across a plate, mostly past one end of the counter; the counter hides them.
+
+    Seen from afar they merge with the outer wheel, and the window seems to end before it.
+
+    Args:
+        random: the only source of chance.
+        canvas: float32 RGB, is painted on.
+        opening: left, top, right, bottom of the counter, which stays as it is.
+    """
+    left, top, right, bottom = opening
+    unit = bottom - top
+    pad = round(unit * random.uniform(0.02, 0.15))
+    rows, columns = slice(max(0, top - pad), bottom + pad), slice(max(0, left - pad), right + pad)
+    counter = canvas[rows, columns].copy()
+    angle = random.uniform(0.2, 0.8) * np.pi if random.random() < 0.8 else 0.0
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    wide = unit * random.uniform(0.12, 0.5)
+    step = wide * random.uniform(1.4, 2.6)
+    count = int(random.integers(1, 5))
+    end = right if random.random() < 0.7 else left
+    middle = np.array([end + unit * random.uniform(-1, 1), random.uniform(top, bottom)])
+    color = color_near(random, str(random.choice(["red", "blue", "black", "grey"], p=[0.6, 0.2, 0.1, 0.1])), 1.0)
+    reach = along * sum(canvas.shape)
+    for place in np.arange(count) - (count - 1) / 2:
+        line, half = middle + across * place * step, across * wide / 2
+        points = np.array([line - reach - half, line + reach - half, line + reach + half, line - reach + half])
+        cv2.fillPoly(canvas, [np.round(points * 16).astype(np.int32)], color.tolist(), cv2.LINE_AA, shift=4)
+    canvas[rows, columns] = counter
+
+
 def print_plate(
     random: np.random.Generator,
     canvas: np.ndarray,
