@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
-from deploy.recognition.geometry import bounding_box
+from deploy.recognition.geometry import bounding_box, transform_points
+from deploy.recognition.window import letterbox
 from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
 from retinanet.datasets.row_parts import part_of
 from retinanet.datasets.window_crops import crops_of
@@ -70,29 +71,17 @@ def _with_part(crop: WindowCrop, seed: int) -> list[Example]:
     return [stage2_example(crop), *([stage2_example(part)] if part else [])]
 
 
-def letterbox(photo: np.ndarray, side: int) -> tuple[np.ndarray, float, tuple[int, int]]:
-    """Returns the photo scaled to fit a black square, centred, with the scale and the offset (x, y) in pixels."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    scaled = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + size[1], left : left + size[0]] = scaled
-    return square, scale, (left, top)
-
-
 def stage1_example(photo: LabelledPhoto) -> Example:
     """Returns the whole photo in a 1024 x 1024 letterbox with its windows."""
     side = IMAGE_SIDES[1]
-    image, scale, offset = letterbox(photo.load(), side)
+    view = letterbox(photo.load(), side)
     boxes = np.zeros((len(photo.windows), 12), np.float32)
     for row, window in zip(boxes, photo.windows, strict=True):
-        corners = (window.corners * scale + np.array(offset)) / side
+        corners = transform_points(window.corners, view.matrix) / side
         row[:4] = np.clip(bounding_box(corners), 0, 1)[[1, 0, 3, 2]]
         row[4:] = corners[:, ::-1].reshape(8)
     labels = tuple(window.label for window in photo.windows)
-    return Example(photo.split, photo.name, _encode(image, 1), boxes, labels, _areas(boxes, side))
+    return Example(photo.split, photo.name, _encode(view.picture, 1), boxes, labels, _areas(boxes, side))
 
 
 def stage2_example(crop: WindowCrop) -> Example:
