@@ -19,8 +19,7 @@ _STEPS = 50
 def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
     """Returns the logistic regression of right (n,) on the features (n, 5), its weights drawn towards 0.
 
-    The weights are drawn as those of features of spread 1 (ridge regression, by Newton's method). Right may be a
-    share, 0 to 1: one half where the label lets two texts pass of which a person would write one.
+    The weights are drawn as those of features of spread 1 (ridge regression, by Newton's method).
 
     Raises:
         UserError: fewer than LEAST_WRONG answers are wrong or right.
@@ -53,7 +52,7 @@ def cross_validated(features: np.ndarray, right: np.ndarray, groups: Sequence[st
 
     Args:
         features: (n, 5).
-        right: (n,) whether each answer is right, or the share of it, see `fit`.
+        right: (n,) whether each answer is right.
         groups: (n,) answers of one meter share it; they are spread over the folds at random, always the same way.
         folds: at most; each is left out once.
 

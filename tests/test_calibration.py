@@ -41,12 +41,6 @@ def test_few_answers_hold_the_weights_near_nothing():
     assert fitted.mean() == pytest.approx(right.mean(), abs=0.01)  # the intercept is free
 
 
-def test_half_right_answers_are_sure_by_half():
-    features, _, _ = answers(200)
-    fitted = [confidence(row, fit(features, np.full(200, 0.5))) for row in features]
-    np.testing.assert_allclose(fitted, 0.5, atol=1e-6)
-
-
 def test_a_feature_that_never_changes_does_no_harm():
     features, right, _ = answers(500)
     features[:, 4] = 0
@@ -84,16 +78,18 @@ def test_written_coefficients_are_those_that_models_take(tmp_path):
 def test_script(monkeypatch, tmp_path, capsys):
     corners = fake_meters.turned_corners((400, 300), 300, 75, 12)
     photo = fake_meters.meter_photo(corners, 800, 600)
+    # two of which nobody can tell the last wheel
+    readings = [("12305,678",), ("12305,679",)] * 12 + [("12305,67?",), ("12305,678", "12305,679")]
     photos = []
-    for index in range(24):
-        window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
+    for index, texts in enumerate(readings):
+        window = LabelledWindow(corners, "analog", readings=texts)
         photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
     monkeypatch.setitem(evaluation.SOURCES, "mbarira", evaluation.Source(lambda path: photos))
     monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
     printed = capsys.readouterr().out
-    assert "24 answers on photos of 24 meters, 50.0% right, 50.0% as one person would write them" in printed
+    assert "24 answers on photos of 24 meters, 50.0% right" in printed
     content = json.loads(output.read_text())
     # all photos are alike: the weights cannot tell right from wrong, and half of the answers are right
     assert max(abs(value) for value in content["weights"].values()) < 0.01

@@ -25,7 +25,7 @@ class WindowSettings:
     min_score: float = 0.3
     zoom_share: float = 0.55
     second_min_score: float = 0.2
-    min_final_score: float = 0.5
+    min_final_score: float = 0.6
     missed_factor: float = 0.6
     third_look_shift: float = 0.2
     min_area_share: float = 0.15
