@@ -57,14 +57,6 @@ def score_text(read: str, readings: tuple[str, ...], numeric: bool = False) -> T
     )
 
 
-def texts_that_pass(readings: tuple[str, ...]) -> int:
-    """Returns how many texts labelled readings let pass; a `?` counts as two: its wheel stands between two digits.
-
-    One person's label is one of them.
-    """
-    return sum(2 ** reading.count("?") for reading in readings)
-
-
 def text_matches(read: str, right: str) -> bool:
     """Tells whether a text is right; a labelled text without a comma says nothing about the fraction."""
     return texts_match(read if "," in right else read.replace(",", ""), right)

@@ -1,6 +1,6 @@
 import pytest
 
-from retinanet.scoring import align, score_text, texts_that_pass
+from retinanet.scoring import align, score_text
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,3 @@ def test_nothing_read():
     for numeric, label in ((False, "0012"), (True, "12.5")):
         score = score_text("", (label,), numeric)
         assert (score.text_right, score.integer_right, score.digits_right) == (False, False, 0)
-
-
-@pytest.mark.parametrize(
-    ("readings", "count"), [(("0123",), 1), (("012?",), 2), (("0?2?",), 4), (("00470", "00479"), 2)]
-)
-def test_texts_that_pass(readings, count):
-    assert texts_that_pass(readings) == count
