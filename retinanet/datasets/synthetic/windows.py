@@ -17,7 +17,7 @@ LAYOUTS = {
     **{(4, 0): 3, (8, 0): 3, (8, 4): 2, (9, 4): 1, (7, 1): 3, (5, 1): 3, (6, 3): 2, (5, 2): 1, (4, 1): 1, (9, 0): 1},
 }
 
-DISPLAY_SHARE = 0.15
+DISPLAY_SHARE = 0.06
 
 # What of a wheel's height at each end its box leaves out.
 BOX_INSET = 0.025
