@@ -13,7 +13,8 @@ class WindowSettings:
         second_min_score: a second look's detection below it counts as nothing found.
         min_final_score: after all looks, a window with a lower score is no meter: those of photos without one mostly
             have it, those of meters do not.
-        missed_factor: the score of a window that only the first look found is multiplied by it.
+        missed_factor: the score of a window that only the first look found is multiplied by it: less than certain
+            ones then fall below `min_final_score`.
         third_look_shift: a third look follows when the second moved the corners, on average, by more than this
             share of the window's height.
         min_area_share: a quadrilateral that fills less than this share of its box cannot be trusted.
