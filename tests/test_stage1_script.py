@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import numpy as np
@@ -18,7 +17,7 @@ RIGHT = fake_meters.turned_corners((900, 600), 320, 80, -15)
 
 
 class FakeModel:
-    model_config = dataclasses.replace(STAGE1, input_height=fake_meters.SIZE, input_width=fake_meters.SIZE)
+    model_config = STAGE1
 
 
 def photo(name, picture, *windows):
