@@ -40,6 +40,17 @@ def test_large_photos_are_shrunk_in_two_steps_to_the_same_view(width, height):
     assert np.linalg.norm(back - centre) < 5
 
 
+def test_letterbox_centres_on_black():
+    stripes = np.zeros((200, 400, 3), np.uint8)
+    stripes[..., 0] = 250
+    view = letterbox(stripes, 1024)
+    np.testing.assert_allclose(view.matrix, [[2.56, 0, 0], [0, 2.56, 256], [0, 0, 1]])
+    assert not view.picture[:256].any() and not view.picture[768:].any()
+    np.testing.assert_array_equal(view.picture[300, 10], [250, 0, 0])
+    view = letterbox(np.zeros((2000, 500, 3), np.uint8), 1024)
+    np.testing.assert_allclose(view.matrix, [[0.512, 0, 384], [0, 0.512, 0], [0, 0, 1]])
+
+
 def test_a_needle_of_a_photo_is_shrunk_no_further_than_to_a_pixel():
     assert letterbox(np.full((2, 4000, 3), 90, np.uint8), 320).picture.max() == 90
 

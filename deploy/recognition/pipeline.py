@@ -265,11 +265,11 @@ class MeterReader:
     ) -> dict[int, Reading]:
         """Returns the readings, the doubtful ones merged with what is read in regions of their cuts, cut out anew."""
         regions = {index: regions_of(reading.digits) for index, reading in self._doubtful(readings)}
-        places = [(index, place) for index in regions for place in range(len(regions[index]))]
         with clock.measure("rectify"):
             closer = {
-                (index, place): cuts[index].part(regions[index][place], self.models.stage2_size)
-                for index, place in places
+                (index, place): cuts[index].part(region, self.models.stage2_size)
+                for index, found in regions.items()
+                for place, region in enumerate(found)
             }
         looks = self._detect(closer, clock)
         with clock.measure("reading"):

@@ -131,26 +131,24 @@ def _region_along(digits: Sequence[Digit], end_space: float, pitch: float) -> np
 
 
 def merge_rows(reading: Reading, rows: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
-    """Returns the reading that looks at a window and at its whole row make together, one after the other.
+    """Returns the reading that looks at a window and at its whole row make together.
 
     The wheels and the comma are those of the look for which more speaks. A wheel that both saw has the mean of both
     scores for each digit.
 
     Args:
         reading: of the window.
-        rows: readings of its row, cut out anew.
-        regions: (4,) xyxy each, in shares of the window: where they were cut out.
+        rows: the one reading of its row, cut out anew.
+        regions: the one region (4,) xyxy, in shares of the window, where that was cut out.
 
     Returns:
         The reading, its boxes in shares of the window.
     """
-    for row, region in zip(rows, regions, strict=True):
-        moved = _moved(row.digits, region)
-        if row.evidence > reading.evidence:
-            reading = _with_scores_of(moved, [reading.digits], len(row.integer))
-        else:
-            reading = _with_scores_of(reading.digits, [moved], len(reading.integer))
-    return reading
+    [row], [region] = rows, regions
+    moved = _moved(row.digits, region)
+    if row.evidence > reading.evidence:
+        return _with_scores_of(moved, [reading.digits], len(row.integer))
+    return _with_scores_of(reading.digits, [moved], len(reading.integer))
 
 
 def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:

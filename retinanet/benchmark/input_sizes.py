@@ -23,14 +23,7 @@ from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
 from deploy.recognition.suppression import find_digits, find_windows
 from retinanet import cli, conversion
-from retinanet.benchmark.labelled_photos import (
-    Outcome,
-    add_arguments,
-    labelled_photos,
-    read_in_turn,
-    seconds,
-    texts_right,
-)
+from retinanet.benchmark import labelled_photos
 from retinanet.benchmark.table import as_markdown
 from retinanet.persistence import load_model
 
@@ -85,28 +78,42 @@ def variants(
     return readers
 
 
-def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
+def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
     """Returns texts right and times beside those of the first reader, a heading first."""
-    first = seconds(next(iter(outcomes.values())), "total")
+    first = labelled_photos.seconds(next(iter(outcomes.values())), "total")
     rows = [["", "texts right", "95 % interval", "stage 1, ms", "stage 2, ms", "photo, ms", "ratio"]]
     for name, found in outcomes.items():
-        times = [seconds(found, *stages) for stages in (("first_look", "second_look"), ("stage2",), ("total",))]
+        times = [
+            labelled_photos.seconds(found, *stages)
+            for stages in (("first_look", "second_look"), ("stage2",), ("total",))
+        ]
         ratio = np.median(times[-1] / first)
-        rows.append([name, *texts_right(found), *(f"{1000 * np.median(time):.1f}" for time in times), f"{ratio:.2f}"])
+        rows.append(
+            [
+                name,
+                *labelled_photos.texts_right(found),
+                *(f"{1000 * np.median(time):.1f}" for time in times),
+                f"{ratio:.2f}",
+            ]
+        )
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    labelled_photos.add_arguments(parser)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR", help="default: deploy/retinanet")
     args = parser.parse_args(argv)
-    photos = labelled_photos(parser, args)
+    photos = labelled_photos.chosen(parser, args)
     models = [load_model(args.weights / f"stage{stage}.keras", stage) for stage in (1, 2)]
     fitted = args.weights / "confidence.json"
     confidence = manifest.confidence({"confidence": json.loads(fitted.read_text())} if fitted.is_file() else {})
-    print(as_markdown(table(read_in_turn(variants(models, (STAGE1_SIZES, STAGE2_SIZES), confidence), photos))))
+    print(
+        as_markdown(
+            table(labelled_photos.read_in_turn(variants(models, (STAGE1_SIZES, STAGE2_SIZES), confidence), photos))
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=("train", "validation", "test"), default="validation")
 
 
-def labelled_photos(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tuple[LabelledPhoto, bool]]:
+def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tuple[LabelledPhoto, bool]]:
     """Returns the photos with a meter that the arguments name, each with whether its label is a number.
 
     Raises:

@@ -18,14 +18,7 @@ import numpy as np
 from deploy.recognition.pipeline import MeterReader, Recognition
 from deploy.recognition.runtime import load_models
 from retinanet import cli
-from retinanet.benchmark.labelled_photos import (
-    Outcome,
-    add_arguments,
-    labelled_photos,
-    read_in_turn,
-    seconds,
-    texts_right,
-)
+from retinanet.benchmark import labelled_photos
 from retinanet.benchmark.table import as_markdown
 
 _QUALITY = 95
@@ -44,7 +37,7 @@ class SavedAnew:
         return self.reader.read(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
 
 
-def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
+def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
     """Returns texts right, texts as the first reader's, and how far the confidence of these moved; a heading first."""
     reference = next(iter(outcomes.values()))
     rows = [["", "texts right", "95 % interval", "same text", "lost", "won", "confidence off, 95 %", "photo, ms"]]
@@ -54,24 +47,24 @@ def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
         moved = [abs(one.recognition.confidence - other.recognition.confidence) for one, other in alike]
         lost = sum(one.right and not other.right for one, other in pairs)
         won = sum(other.right and not one.right for one, other in pairs)
-        milliseconds = 1000 * float(np.median(seconds(found, "total")))
+        milliseconds = 1000 * float(np.median(labelled_photos.seconds(found, "total")))
         same = f"{len(alike)}, {len(alike) / len(pairs):.1%}"
         off = f"{np.percentile(moved, 95):.3f}" if moved else "-"
-        rows.append([name, *texts_right(found), same, str(lost), str(won), off, f"{milliseconds:.1f}"])
+        rows.append([name, *labelled_photos.texts_right(found), same, str(lost), str(won), off, f"{milliseconds:.1f}"])
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    labelled_photos.add_arguments(parser)
     parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR", help="the first is the measure")
     args = parser.parse_args(argv)
-    photos = labelled_photos(parser, args)
+    photos = labelled_photos.chosen(parser, args)
     readers = {str(folder): MeterReader(load_models(folder)) for folder in args.models}
     first = next(iter(readers))
     readers[f"{first}, photos saved anew as JPEG"] = SavedAnew(readers[first])
-    print(as_markdown(table(read_in_turn(readers, photos))))
+    print(as_markdown(table(labelled_photos.read_in_turn(readers, photos))))
 
 
 if __name__ == "__main__":
