@@ -113,9 +113,30 @@ def _fresh_model(run: TrainingRun) -> keras.Model:
     except (OSError, ValueError) as error:
         raise UserError(f"{backbone_weights}: not weights of EfficientNet-Lite0: {error}") from error
     if weights:
-        model.set_weights(load_model(weights, run.stage).get_weights())
+        initial = load_model(weights, run.stage)
+        _check_fits(initial.model_config, model.model_config, weights)
+        model.set_weights(initial.get_weights())
     model.training_state = {}
     return model
+
+
+def _check_fits(found: ModelConfig, expected: ModelConfig, path: Path) -> None:
+    """Prints a line where weights come from another input size, which `retinanet/config.py` decides.
+
+    Raises:
+        UserError: the weights belong to a model of other anchors, layers or classes.
+    """
+    found_values, values = found.to_dict(), expected.to_dict()
+    different = {name for name in values if found_values[name] != values[name]}
+    sizes = {"input_height", "input_width"}
+    if different - sizes:
+        told = "; ".join(f"{name} {found_values[name]}, expected {values[name]}" for name in sorted(different - sizes))
+        raise UserError(f"{path}: weights of another model than retinanet/config.py describes: {told}")
+    if different:
+        print(
+            f"{path}: weights of {found.input_width} x {found.input_height} pixels go on at "
+            f"{expected.input_width} x {expected.input_height} (retinanet/config.py)"
+        )
 
 
 def _resumed_model(run: TrainingRun) -> keras.Model:

@@ -144,15 +144,24 @@ def test_what_one_look_alone_saw_keeps_its_score():
 
 def test_parts_of_a_row_hold_four_wheels_each():
     digits = decode([entry("1", 0.9, 0.1 * place, height=0.5) for place in range(1, 9)]).digits
-    np.testing.assert_allclose(part_regions(digits), [[0.04, 0.15, 0.46, 0.85], [0.44, 0.15, 0.86, 0.85]], atol=1e-6)
-    lefts = [region[0] for region in part_regions(digits[:7])]
+    first, last = [0.04, 0.15, 0.46, 0.85], [0.44, 0.15, 0.86, 0.85]
+    np.testing.assert_allclose(part_regions(digits, below=1.0), [first, last], atol=1e-6)
+    lefts = [region[0] for region in part_regions(digits[:7], below=1.0)]
     np.testing.assert_allclose(lefts, [0.04, 0.34], atol=1e-6)  # they overlap by one wheel
-    assert len(part_regions(digits[:5])) == 2 and part_regions(digits[:4]) == []
+    assert len(part_regions(digits[:5], below=1.0)) == 2 and part_regions(digits[:4], below=1.0) == []
+
+
+def test_parts_without_a_doubtful_digit_are_left_out():
+    entries = [entry("1", 0.5 if place == 6 else 0.95, 0.1 * place, height=0.5) for place in range(1, 9)]
+    digits = decode(entries).digits
+    [region] = part_regions(digits, below=0.9)
+    assert region[0] == pytest.approx(0.44)
+    assert part_regions(digits, below=0.4) == []
 
 
 def test_parts_follow_a_sloping_row():
     digits = decode([entry("1", 0.9, 0.1 * place, y=0.4 + 0.02 * place, height=0.5) for place in range(1, 9)]).digits
-    middles = [(region[1] + region[3]) / 2 for region in part_regions(digits)]
+    middles = [(region[1] + region[3]) / 2 for region in part_regions(digits, below=1.0)]
     np.testing.assert_allclose(middles, [0.45, 0.53], atol=1e-6)
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zipfile
 
@@ -8,6 +9,7 @@ import pytest
 import train_stage1
 import train_stage2
 from deploy.recognition.errors import UserError
+from retinanet import training
 from retinanet.datasets import builders
 from retinanet.datasets.synthetic.photos import photos
 from retinanet.persistence import load_model, save_atomically
@@ -74,6 +76,23 @@ def test_resuming_without_a_file_says_so(dataset, tmp_path):
         train_stage1.main(
             ["--dataset_path", str(dataset), "--resume_training", "True", "--output", str(tmp_path / "none.keras")]
         )
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"input_height": 192, "input_width": 224}, "go on at 224 x 192"),
+        ({"anchor_sizes": (25.0, 70.0)}, "another model than retinanet/config.py describes: anchor_sizes"),
+    ],
+)
+def test_initial_weights_of_another_configuration_are_told(trained, monkeypatch, capsys, change, told):
+    stage, arguments, state = trained
+    config = dataclasses.replace(training.MODEL_CONFIGS[stage], **change)
+    monkeypatch.setitem(training.MODEL_CONFIGS, stage, config)
+    with pytest.raises(UserError) as error:
+        # too large a batch: nothing is trained
+        TRAIN[stage]([*arguments, "--initial_weights", str(state), "--batch_size", "1000"])
+    assert told in capsys.readouterr().out + str(error.value)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ looks at it count.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -252,7 +253,8 @@ class MeterReader:
             if reading.evidence > readings[index].evidence:
                 cuts, readings = {**cuts, index: doubtful[index]}, {**readings, index: reading}
         readings = self._read_closer(cuts, readings, clock, row_regions, merge_rows)
-        readings = self._read_closer(cuts, readings, clock, part_regions, merge_parts)
+        doubtful_parts = functools.partial(part_regions, below=self.settings.reading.read_again_below)
+        readings = self._read_closer(cuts, readings, clock, doubtful_parts, merge_parts)
         return {index: (cuts[index], reading) for index, reading in readings.items()}
 
     def _read_closer(

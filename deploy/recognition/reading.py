@@ -102,20 +102,22 @@ def row_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
     return [region]
 
 
-def part_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
-    """Returns where a long row is cut into parts to look closer: (4,) xyxy each, in shares of the window.
+def part_regions(digits: Sequence[Digit], below: float) -> list[np.ndarray]:
+    """Returns the doubtful parts of a long row, to look closer: (4,) xyxy each, in shares of the window.
 
     The parts hold four wheels each, and overlap where the number of wheels asks for it.
 
     Args:
         digits: left to right; of four or fewer there are no parts.
+        below: a part is doubtful if one of its digits scores less.
     """
     if len(digits) <= _PART_WHEELS:
         return []
-    parts = -(-len(digits) // _PART_WHEELS)
-    starts = np.linspace(0, len(digits) - _PART_WHEELS, parts).round().astype(int)
+    count = -(-len(digits) // _PART_WHEELS)
+    starts = np.linspace(0, len(digits) - _PART_WHEELS, count).round().astype(int)
     pitch = _pitch(digits)
-    return [_region_along(digits[start : start + _PART_WHEELS], _PART_END_SPACE, pitch) for start in starts]
+    parts = [digits[start : start + _PART_WHEELS] for start in starts]
+    return [_region_along(part, _PART_END_SPACE, pitch) for part in parts if any(digit.score < below for digit in part)]
 
 
 def _pitch(digits: Sequence[Digit]) -> float:

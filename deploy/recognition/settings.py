@@ -49,7 +49,8 @@ class ReadingSettings:
         gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
         gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
         min_digits: a window with fewer digits is unreadable.
-        read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits.
+        read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
+            then those of its parts in which one still does.
         min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
     """
 

@@ -7,11 +7,8 @@ import numpy as np
 
 from .classes import STAGE1_CLASSES
 from .geometry import bounding_box, is_convex, polygon_iou, rectangle_corners, side_lengths, transform_points
-from .rectification import shrink, warp
+from .rectification import warp
 from .settings import WindowSettings
-
-# A photo whose longer side has at least twice this many pixels for each of the view is shrunk in two steps.
-_SPARE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,20 +58,11 @@ class Window:
 
 def letterbox(photo: np.ndarray, size: int) -> View:
     """Returns the whole photo shrunk or grown to fit a square, in its middle, on black."""
-    # by a whole number first: that is much faster, and enough pixels are left to be shrunk exactly
-    factor = max(1, min(int(max(photo.shape[:2]) / (_SPARE * size)), *photo.shape[:2]))
-    photo = shrink(photo, factor)
     height, width = photo.shape[:2]
     scale = size / max(height, width)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (size - new_width) // 2, (size - new_height) // 2
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture = np.zeros((size, size, 3), np.uint8)
-    picture[top : top + new_height, left : left + new_width] = cv2.resize(
-        photo, (new_width, new_height), interpolation=interpolation
-    )
-    matrix = [[new_width / (factor * width), 0, left], [0, new_height / (factor * height), top], [0, 0, 1]]
-    return View(picture, np.array(matrix, np.float64))
+    left, top = round(size - scale * width) // 2, round(size - scale * height) // 2
+    matrix = np.array([[scale, 0, left], [0, scale, top], [0, 0, 1]])
+    return View(warp(photo, matrix, (size, size)), matrix)
 
 
 def zoom(photo: np.ndarray, corners: np.ndarray, size: int, share: float) -> View:
