@@ -127,12 +127,12 @@ def _check_fits(found: ModelConfig, expected: ModelConfig, path: Path) -> None:
         UserError: the weights belong to a model of other anchors, layers or classes.
     """
     found_values, values = found.to_dict(), expected.to_dict()
-    different = {name for name in values if found_values[name] != values[name]}
-    sizes = {"input_height", "input_width"}
-    if different - sizes:
-        told = "; ".join(f"{name} {found_values[name]}, expected {values[name]}" for name in sorted(different - sizes))
-        raise UserError(f"{path}: weights of another model than retinanet/config.py describes: {told}")
+    any_value_goes = {"input_height", "input_width", "frozen_until"}
+    different = [name for name in values if name not in any_value_goes and found_values[name] != values[name]]
     if different:
+        told = "; ".join(f"{name} {found_values[name]}, expected {values[name]}" for name in different)
+        raise UserError(f"{path}: weights of another model than retinanet/config.py describes: {told}")
+    if (found.input_height, found.input_width) != (expected.input_height, expected.input_width):
         print(
             f"{path}: weights of {found.input_width} x {found.input_height} pixels go on at "
             f"{expected.input_width} x {expected.input_height} (retinanet/config.py)"

@@ -82,7 +82,7 @@ def test_resuming_without_a_file_says_so(dataset, tmp_path):
     "change, told",
     [
         ({"input_height": 192, "input_width": 224}, "go on at 224 x 192"),
-        ({"anchor_sizes": (25.0, 70.0)}, "another model than retinanet/config.py describes: anchor_sizes"),
+        ({"pyramid_channels": 32}, "than retinanet/config.py describes: pyramid_channels 64, expected 32"),
     ],
 )
 def test_initial_weights_of_another_configuration_are_told(trained, monkeypatch, capsys, change, told):
