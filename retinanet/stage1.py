@@ -26,7 +26,7 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
     would then be the mean of both answers, a speck in the middle of the window. So the corners may come out either
     way, whichever is nearer, and one more number tells whether they are to be turned by half.
 
-    Inputs are RGB pixels 0..255, (batch, 320, 320, 3); labels a dictionary of `corners` (batch, n, 4, 2), x, y in
+    Inputs are RGB pixels 0..255, (batch, height, width, 3); labels a dictionary of `corners` (batch, n, 4, 2), x, y in
     pixels, and `classes` (batch, n), padded with -1. Outputs: `box` (batch, anchors, 12); `half_turn`
     (batch, anchors), the logit that the corners start at the end of the reading; and `classification` (batch,
     anchors, classes), logits.

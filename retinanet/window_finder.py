@@ -8,7 +8,7 @@ from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.geometry import polygon_iou
 from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import Models
-from deploy.recognition.window import View, Window, letterbox, window_of
+from deploy.recognition.window import Window, letterbox, windows_of
 from retinanet.confusion import Windows
 from retinanet.detection import Detector
 
@@ -50,7 +50,7 @@ class WindowFinder:
         views = [letterbox(photo, self.size) for photo in photos]
         outputs = self.detect(np.stack([view.picture for view in views]))
         least = self.reader.settings.window.min_score
-        found = [_windows(view, outputs, index, least) for index, view in enumerate(views)]
+        found = [windows_of(view, outputs, index, least) for index, view in enumerate(views)]
         if self.second_look:
             owners = [index for index, windows in enumerate(found) for _ in windows]
             first = [window for windows in found for window in windows]
@@ -60,15 +60,6 @@ class WindowFinder:
                 if window is not None:
                     found[owner].append(window)
         return [_as_arrays(_different(windows)) for windows in found]
-
-
-def _windows(view: View, outputs: dict[str, np.ndarray], index: int, least: float) -> list[Window]:
-    """Returns all windows that stage 1 found in a view with at least this score, above 0."""
-    return [
-        window_of(view, outputs, index, entry)
-        for entry, score in enumerate(outputs["scores"][index])
-        if score >= least and score > 0
-    ]
 
 
 def _different(windows: Sequence[Window]) -> list[Window]:

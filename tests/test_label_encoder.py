@@ -38,7 +38,8 @@ def test_no_window_makes_every_anchor_background(anchors, strides):
 @pytest.mark.parametrize("share", [0.04, 0.1, 0.3, 0.8])
 @pytest.mark.parametrize("degrees", [0, 45, 90, 200])
 def test_every_window_has_a_positive_anchor(anchors, strides, share, degrees):
-    window = turned_window((150, 170), share * 320, share * 320 / 5, degrees)
+    side = STAGE1.input_width
+    window = turned_window((0.47 * side, 0.53 * side), share * side, share * side / 5, degrees)
     deltas, targets = encode([[window]], [[2]], anchors, strides)
     assert np.count_nonzero(targets == 2) >= 1
     assert np.all(np.isfinite(deltas))

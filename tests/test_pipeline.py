@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -106,9 +107,9 @@ def test_a_weak_first_look_is_no_meter():
 
 
 def test_a_weak_window_in_all_looks_is_no_meter():
-    recognition = MeterReader(fake_meters.models(score=0.59)).read(fake_meters.meter_photo(CORNERS))
+    recognition = MeterReader(fake_meters.models(score=0.74)).read(fake_meters.meter_photo(CORNERS))
     assert recognition.reason == "no_meter" and recognition.corners is None
-    assert MeterReader(fake_meters.models(score=0.61)).read(fake_meters.meter_photo(CORNERS)).success
+    assert MeterReader(fake_meters.models(score=0.76)).read(fake_meters.meter_photo(CORNERS)).success
 
 
 def test_illegible():
@@ -147,15 +148,33 @@ def test_a_window_upside_down_in_both_looks_is_read_the_other_way():
     assert np.array_equal(recognition.window, models.stage2.seen[1][0])
 
 
-def test_without_a_second_look_the_first_counts_less():
-    def alter(call, corners, score):
-        return corners, score if call == 1 else 0.0
+def test_a_window_that_the_second_look_misses_is_no_meter():
+    models = fake_meters.models(score=1.0, alter=lambda call, corners, score: (corners, score if call == 1 else 0.0))
+    assert MeterReader(models).read(fake_meters.meter_photo(CORNERS)).reason == "no_meter"
 
-    photo = fake_meters.meter_photo(CORNERS)
-    recognition = MeterReader(fake_meters.models(score=1.0, alter=alter)).read(photo)
-    assert recognition.counter_score == pytest.approx(0.6)
-    assert recognition.success
-    assert MeterReader(fake_meters.models(score=0.95, alter=alter)).read(photo).reason == "no_meter"
+
+def test_the_next_candidate_is_looked_at_where_the_best_does_not_hold():
+    class WithSticker(fake_meters.Stage1):
+        """Takes a dark corner of the whole photo for a better window than the meter's."""
+
+        def __call__(self, images):
+            outputs = super().__call__(images)
+            if len(self.seen) == 1:
+                for name in outputs:
+                    outputs[name][0, 1] = outputs[name][0, 0]
+                outputs["corners"][0, 0] = geometry.rectangle_corners(40, 10) + (10, 50)
+                outputs["boxes"][0, 0] = (10, 50, 50, 60)
+                outputs["scores"][0, :2] = (0.9, 0.5)
+            return outputs
+
+    models = dataclasses.replace(fake_meters.models(), stage1=WithSticker())
+    reader = MeterReader(models)
+    recognition = reader.read(fake_meters.meter_photo(CORNERS))
+    assert recognition.text == TEXT and len(models.stage1.seen) == 3
+    models.stage1.seen.clear()
+    window = dataclasses.replace(reader.settings.window, most_candidates=1)
+    reader = MeterReader(models, dataclasses.replace(reader.settings, window=window))
+    assert reader.read(fake_meters.meter_photo(CORNERS)).reason == "no_meter"
 
 
 def test_crossed_corners_are_replaced_by_the_box_any_way_up():
@@ -206,7 +225,7 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     region = np.array([[left, 0.22], [right, 0.22], [right, 0.78], [left, 0.78]])
     corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
     expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-    assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
+    assert np.abs(second[0].astype(int) - expected).mean() < 8 < 20 < np.abs(first[0].astype(int) - expected).mean()
     assert recognition.success and len(recognition.features) == 5
     assert len(second) == 1
     # then, since nothing is surer, each half of the eight digits on its own, as high as the whole
@@ -214,7 +233,7 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
         region[[0, 3], 0], region[[1, 2], 0] = lefts[start] + 0.035 - 0.048, lefts[start + 3] + 0.035 + 0.048
         corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
         expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-        assert np.abs(part.astype(int) - expected).mean() < 10 < 20 < np.abs(part.astype(int) - second[0]).mean()
+        assert np.abs(part.astype(int) - expected).mean() < 12 < 20 < np.abs(part.astype(int) - second[0]).mean()
 
 
 @pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])

@@ -20,7 +20,7 @@ from .reading import Digit, Reading, decode_reading, merge_parts, merge_rows, pa
 from .rectification import rectify_window
 from .runtime import Models
 from .settings import Settings
-from .window import View, Window, best_window, letterbox, zoom
+from .window import Window, best_window, letterbox, windows_of, zoom
 
 NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
 STAGES = ("first_look", "second_look", "rectify", "stage2", "reading")
@@ -172,9 +172,9 @@ class MeterReader:
             return []
         clock = _Clock()
         with clock.measure("first_look"):
-            windows = self._first_look(photos)
+            candidates = self._first_look(photos)
         with clock.measure("second_look"):
-            windows = _at_least(self.look_again(photos, windows), self.settings.window.min_final_score)
+            windows = self._confirmed(photos, candidates)
         legible = [index for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES]
         with clock.measure("rectify"):
             cuts = {index: self._cut_out(photos[index], windows[index]) for index in legible}
@@ -188,27 +188,33 @@ class MeterReader:
         seconds["total"] = sum(seconds.values())
         return [dataclasses.replace(recognition, seconds=dict(seconds)) for recognition in recognitions]
 
-    def _first_look(self, photos: Sequence[np.ndarray]) -> list[Window | None]:
+    def _first_look(self, photos: Sequence[np.ndarray]) -> list[list[Window]]:
+        """Returns what stage 1 finds in each whole photo, the best first."""
+        settings = self.settings.window
         views = [letterbox(photo, self.models.stage1_size) for photo in photos]
-        return _at_least(self._look(views, central=False), self.settings.window.min_score)
-
-    def _look(self, views: Sequence[View], central: bool) -> list[Window | None]:
-        if not views:
-            return []
         outputs = self.models.stage1(np.stack([view.picture for view in views]))
-        return [best_window(view, outputs, index, central) for index, view in enumerate(views)]
+        return [
+            windows_of(view, outputs, index, settings.min_score)[: settings.most_candidates]
+            for index, view in enumerate(views)
+        ]
+
+    def _confirmed(self, photos: Sequence[np.ndarray], candidates: Sequence[Sequence[Window]]) -> list[Window | None]:
+        """Returns for each photo the first candidate that further looks hold to be a window, with their corners."""
+        result: list[Window | None] = [None] * len(photos)
+        for place in range(max(map(len, candidates))):
+            left = [index for index, window in enumerate(result) if window is None and place < len(candidates[index])]
+            seen = self.look_again([photos[index] for index in left], [candidates[index][place] for index in left])
+            for index, window in zip(left, seen, strict=True):
+                if window and window.score >= self.settings.window.min_final_score:
+                    result[index] = window
+        return result
 
     def look_again(self, photos: Sequence[np.ndarray], first: Sequence[Window | None]) -> list[Window | None]:
-        """Returns the windows with the corners of a zoomed look, or those of the first where that finds nothing."""
+        """Returns the windows as zoomed looks find them, None for those that they do not find."""
         settings = self.settings.window
-        windows = self._zoomed_look(photos, first)
-        result: list[Window | None] = []
-        for before, after in zip(first, windows, strict=True):
-            if before and not (after and after.is_plausible(settings)):
-                after = None
-                if before.is_plausible(settings):
-                    after = dataclasses.replace(before, score=before.score * settings.missed_factor)
-            result.append(after)
+        result = [
+            window if window and window.is_plausible(settings) else None for window in self._zoomed_look(photos, first)
+        ]
         moved = [
             after if before and after and _shift(before, after) > settings.third_look_shift else None
             for before, after in zip(first, result, strict=True)
@@ -234,7 +240,9 @@ class MeterReader:
                 views.append(zoom(photos[index], corners, self.models.stage1_size, settings.zoom_share))
                 owners.append(index)
         result: list[Window | None] = [None] * len(windows)
-        for index, found in zip(owners, self._look(views, central=True), strict=True):
+        outputs = self.models.stage1(np.stack([view.picture for view in views])) if views else {}
+        for place, (index, view) in enumerate(zip(owners, views, strict=True)):
+            found = best_window(view, outputs, place, central=True)
             if found and found.score >= settings.second_min_score:
                 if result[index] is None or found.score > result[index].score:
                     result[index] = found
@@ -329,11 +337,6 @@ class MeterReader:
             window=cut.picture,
             features=tuple(float(value) for value in features),
         )
-
-
-def _at_least(windows: Sequence[Window | None], score: float) -> list[Window | None]:
-    """Returns the windows, None in the place of those with a lower score."""
-    return [window if window and window.score >= score else None for window in windows]
 
 
 def _shift(before: Window, after: Window) -> float:

@@ -8,13 +8,13 @@ class WindowSettings:
     """How a window is looked for.
 
     Attributes:
-        min_score: a first look's best detection below it is no meter.
+        min_score: a first look's detection below it is no meter.
+        most_candidates: so many detections of the first look are looked at again, the best first, until one holds: a
+            sticker with a serial number beside the meter may score higher from afar than the counter does.
         zoom_share: the share of the zoomed view's width (or height, if larger) that the found window takes.
         second_min_score: a second look's detection below it counts as nothing found.
         min_final_score: after all looks, a window with a lower score is no meter: those of photos without one mostly
             have it, those of meters do not.
-        missed_factor: the score of a window that only the first look found is multiplied by it: less than certain
-            ones then fall below `min_final_score`.
         third_look_shift: a third look follows when the second moved the corners, on average, by more than this
             share of the window's height.
         min_area_share: a quadrilateral that fills less than this share of its box cannot be trusted.
@@ -24,10 +24,10 @@ class WindowSettings:
     """
 
     min_score: float = 0.3
+    most_candidates: int = 3
     zoom_share: float = 0.55
     second_min_score: float = 0.2
-    min_final_score: float = 0.6
-    missed_factor: float = 0.6
+    min_final_score: float = 0.75
     third_look_shift: float = 0.2
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4

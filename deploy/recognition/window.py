@@ -102,6 +102,20 @@ def best_window(view: View, outputs: dict[str, np.ndarray], index: int, central:
     return window_of(view, outputs, index, best) if len(merits) and merits[best] > 0 else None
 
 
+def windows_of(view: View, outputs: dict[str, np.ndarray], index: int, least: float) -> list[Window]:
+    """Returns all windows that stage 1 found in a view with at least this score, above 0, the best first.
+
+    Args:
+        view: what stage 1 looked at.
+        outputs: of stage 1 for a batch, see `best_window`.
+        index: of the view in the batch.
+        least: score, 0 to 1.
+    """
+    scores = outputs["scores"][index]
+    order = np.argsort(-scores, kind="stable")
+    return [window_of(view, outputs, index, int(entry)) for entry in order if scores[entry] >= max(least, 1e-9)]
+
+
 def window_of(view: View, outputs: dict[str, np.ndarray], index: int, entry: int) -> Window:
     """Returns one of the detections that stage 1 made in a view.
 

@@ -15,7 +15,7 @@ from retinanet.datasets.synthetic.paint import place_text, smooth_noise
 from retinanet.datasets.synthetic.placement import PlacedMeter, lay, place_meter, placement
 from retinanet.datasets.synthetic.windows import draw_window
 
-NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.10
+NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.20
 
 
 def random_size(random: np.random.Generator) -> tuple[int, int]:
