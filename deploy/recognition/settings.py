@@ -28,7 +28,7 @@ class WindowSettings:
     zoom_share: float = 0.55
     second_min_score: float = 0.2
     min_final_score: float = 0.75
-    third_look_shift: float = 0.2
+    third_look_shift: float = 0.3
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
     flip_below: float = 0.8
