@@ -44,6 +44,7 @@ def dataset(tmp_path_factory):
 @pytest.fixture
 def model(monkeypatch, tmp_path):
     monkeypatch.setattr(stage1_report, "load_model", lambda path, stage: FakeModel())
+    monkeypatch.setattr(fake_meters, "SIZE", STAGE1.input_width)
     stage1 = fake_meters.Stage1()
     monkeypatch.setattr(window_finder, "Detector", lambda model: lambda images: stage1(images.astype(np.uint8)))
     path = tmp_path / "stage1.keras"
