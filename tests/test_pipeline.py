@@ -223,17 +223,17 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     lefts = fake_meters.digit_lefts()
     left, right = lefts[0] + 0.035 - 0.06, lefts[-1] + 0.035 + 0.06 + 0.08
     region = np.array([[left, 0.22], [right, 0.22], [right, 0.78], [left, 0.78]])
-    corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
+    corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, recognition.corners))
     expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-    assert np.abs(second[0].astype(int) - expected).mean() < 8 < 20 < np.abs(first[0].astype(int) - expected).mean()
+    assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
     assert recognition.success and len(recognition.features) == 5
     assert len(second) == 1
     # then, since nothing is surer, each half of the eight digits on its own, as high as the whole
     for part, start in zip(parts, (0, 4), strict=True):
         region[[0, 3], 0], region[[1, 2], 0] = lefts[start] + 0.035 - 0.048, lefts[start + 3] + 0.035 + 0.048
-        corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, CORNERS))
+        corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, recognition.corners))
         expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-        assert np.abs(part.astype(int) - expected).mean() < 12 < 20 < np.abs(part.astype(int) - second[0]).mean()
+        assert np.abs(part.astype(int) - expected).mean() < 10 < 20 < np.abs(part.astype(int) - second[0]).mean()
 
 
 @pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])

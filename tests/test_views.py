@@ -24,12 +24,12 @@ def test_letterbox_shrinks_as_by_area(width, height):
     coarse = np.random.default_rng(0).integers(0, 256, (height // 160, width // 160, 3), np.uint8)
     photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     view = letterbox(photo, 80)
-    scale = 80 / max(width, height)
-    new_size = round(width * scale), round(height * scale)
-    direct = cv2.resize(photo, new_size, interpolation=cv2.INTER_AREA)
-    left, top = (80 - new_size[0]) // 2, (80 - new_size[1]) // 2
-    found = view.picture[top : top + new_size[1], left : left + new_size[0]]
-    assert np.abs(found.astype(int) - direct).mean() < 6
+    side = max(width, height)
+    left, top = np.round(-view.to_photo(np.zeros(2))).astype(int)
+    square = np.zeros((side, side, 3), np.uint8)
+    square[top : top + height, left : left + width] = photo
+    direct = cv2.resize(square, (80, 80), interpolation=cv2.INTER_AREA)
+    assert np.abs(view.picture.astype(int) - direct).mean() < 3
     # a white spot stands where the matrix says
     centre = np.array([0.7 * width, 0.4 * height])
     marked = cv2.circle(np.zeros_like(photo), tuple(np.round(centre).astype(int).tolist()), 40, (255, 255, 255), -1)

@@ -202,9 +202,11 @@ class MeterReader:
         """Returns for each photo the first candidate that further looks hold to be a window, with their corners."""
         result: list[Window | None] = [None] * len(photos)
         for place in range(max(map(len, candidates))):
-            left = [index for index, window in enumerate(result) if window is None and place < len(candidates[index])]
-            seen = self.look_again([photos[index] for index in left], [candidates[index][place] for index in left])
-            for index, window in zip(left, seen, strict=True):
+            next_ones = [
+                windows[place] if confirmed is None and place < len(windows) else None
+                for confirmed, windows in zip(result, candidates, strict=True)
+            ]
+            for index, window in enumerate(self.look_again(photos, next_ones)):
                 if window and window.score >= self.settings.window.min_final_score:
                     result[index] = window
         return result
@@ -240,7 +242,9 @@ class MeterReader:
                 views.append(zoom(photos[index], corners, self.models.stage1_size, settings.zoom_share))
                 owners.append(index)
         result: list[Window | None] = [None] * len(windows)
-        outputs = self.models.stage1(np.stack([view.picture for view in views])) if views else {}
+        if not views:
+            return result
+        outputs = self.models.stage1(np.stack([view.picture for view in views]))
         for place, (index, view) in enumerate(zip(owners, views, strict=True)):
             found = best_window(view, outputs, place, central=True)
             if found and found.score >= settings.second_min_score:

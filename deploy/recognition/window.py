@@ -107,13 +107,15 @@ def windows_of(view: View, outputs: dict[str, np.ndarray], index: int, least: fl
 
     Args:
         view: what stage 1 looked at.
-        outputs: of stage 1 for a batch, see `best_window`.
+        outputs: of stage 1 for a batch, see `best_window`; it gives them the best first.
         index: of the view in the batch.
         least: score, 0 to 1.
     """
-    scores = outputs["scores"][index]
-    order = np.argsort(-scores, kind="stable")
-    return [window_of(view, outputs, index, int(entry)) for entry in order if scores[entry] >= max(least, 1e-9)]
+    return [
+        window_of(view, outputs, index, entry)
+        for entry, score in enumerate(outputs["scores"][index])
+        if score >= least and score > 0
+    ]
 
 
 def window_of(view: View, outputs: dict[str, np.ndarray], index: int, entry: int) -> Window:
