@@ -20,7 +20,7 @@ demo: $(MODELS)
 
 test: $(VENV)/.requirements-dev $(MODELS)
 	@echo "== running the tests"
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.requirements-dev
 	@$(RUN) -m ruff check .

@@ -107,9 +107,28 @@ def test_a_weak_first_look_is_no_meter():
 
 
 def test_a_weak_window_in_all_looks_is_no_meter():
-    recognition = MeterReader(fake_meters.models(score=0.74)).read(fake_meters.meter_photo(CORNERS))
+    recognition = MeterReader(fake_meters.models(score=0.49)).read(fake_meters.meter_photo(CORNERS))
     assert recognition.reason == "no_meter" and recognition.corners is None
-    assert MeterReader(fake_meters.models(score=0.76)).read(fake_meters.meter_photo(CORNERS)).success
+
+
+def test_an_unsure_window_is_a_meter_only_where_its_reading_is_sure():
+    photo = fake_meters.meter_photo(CORNERS)
+    unsure, sure = (MeterReader(fake_meters.models(score=score)) for score in (0.74, 0.76))
+    confidence = unsure.read(photo).confidence
+    assert unsure.read(photo).text == TEXT
+    reading = dataclasses.replace(unsure.settings.reading, min_confidence_unsure=confidence + 1e-3)
+    for reader, reason in ((unsure, "no_meter"), (sure, "")):
+        strict = MeterReader(reader.models, dataclasses.replace(reader.settings, reading=reading))
+        assert strict.read(photo).reason == reason
+    assert strict.read(photo).text == TEXT and unsure.read(photo).reason == ""
+
+
+def test_an_unsure_window_without_digits_is_no_meter(monkeypatch):
+    assert MeterReader(fake_meters.models(label=2, score=0.6)).read(fake_meters.meter_photo(CORNERS)).corners is None
+    monkeypatch.setattr(fake_meters, "DIGITS", "12")
+    monkeypatch.setattr(fake_meters, "FRACTION", 1)
+    recognition = MeterReader(fake_meters.models(score=0.6)).read(fake_meters.meter_photo(CORNERS))
+    assert recognition.reason == "no_meter" and recognition.corners is None
 
 
 def test_illegible():

@@ -30,6 +30,23 @@ def test_wheels_that_turn_together_change_together():
     assert odometer.digits_of(odometer.carried_phases([0, 4, 9, 9], 0.7)) == [0, 5, 0, 0]
 
 
+def test_readers_differ_where_the_upper_digit_begins():
+    readers = [odometer.random_lower_until(np.random.default_rng(seed)) for seed in range(50)]
+    assert min(readers) >= odometer.LOWER_UNTIL_RANGE[0] and max(readers) <= odometer.LOWER_UNTIL_RANGE[1]
+    assert {odometer.digit_at(3.5, turn) for turn in readers} == {3, 4}
+    assert {odometer.digit_at(3.65, turn) for turn in readers} == {4}
+
+
+def test_carried_wheels_have_play_and_all_others_stand_as_they_are():
+    phases = odometer.carried_phases([0, 4, 9, 9], 0.4)
+    shown = np.array([odometer.with_play(np.random.default_rng(seed), phases) for seed in range(50)])
+    assert np.all(shown[:, [0, 3]] == np.array(phases)[[0, 3]])
+    off = np.abs(shown[:, 1:3] - np.array(phases)[1:3])
+    assert 0.02 < off.mean() and off.max() <= odometer.LARGEST_PLAY + 1e-9
+    resting = odometer.carried_phases([0, 4, 9, 9], 0.0)
+    assert odometer.with_play(np.random.default_rng(0), resting) == resting
+
+
 def test_random_phases_follow_the_carry_rule():
     random = np.random.default_rng(5)
     for _ in range(200):
@@ -44,7 +61,8 @@ def test_random_phases_follow_the_carry_rule():
 def test_drawn_window_is_labelled_as_it_was_drawn(seed):
     window = windows.draw_window(np.random.default_rng(seed), digital=False)
     digits = [box.label for box in window.boxes if box.label in DIGIT_CLASSES]
-    assert digits == [str(digit) for digit in odometer.digits_of(window.phases)]
+    early, late = (odometer.digits_of(window.phases, turn) for turn in odometer.LOWER_UNTIL_RANGE)
+    assert digits in ([str(digit) for digit in reader] for reader in (early, late))
     assert window.reading.replace(",", "") == "".join(digits)
     middles = [box.corners[:, 0].mean() for box in window.boxes if box.label in DIGIT_CLASSES]
     assert middles == sorted(middles)

@@ -181,7 +181,7 @@ class MeterReader:
         readings = self._read_cuts(cuts, clock)
         with clock.measure("reading"):
             recognitions = [
-                self._recognition(window, *readings[index]) if index in readings else _without_reading(window)
+                self._recognition(window, *readings[index]) if index in readings else self._without_reading(window)
                 for index, window in enumerate(windows)
             ]
         seconds = {stage: value / len(photos) for stage, value in clock.seconds.items()}
@@ -199,15 +199,18 @@ class MeterReader:
         ]
 
     def _confirmed(self, photos: Sequence[np.ndarray], candidates: Sequence[Sequence[Window]]) -> list[Window | None]:
-        """Returns for each photo the first candidate that further looks hold to be a window, with their corners."""
+        """Returns for each photo the first candidate that further looks surely hold to be a window, with their corners;
+        where they are sure of none, the one that scores best.
+        """
+        settings = self.settings.window
         result: list[Window | None] = [None] * len(photos)
         for place in range(max(map(len, candidates))):
             next_ones = [
-                windows[place] if confirmed is None and place < len(windows) else None
+                windows[place] if place < len(windows) and _score(confirmed) < settings.sure_score else None
                 for confirmed, windows in zip(result, candidates, strict=True)
             ]
             for index, window in enumerate(self.look_again(photos, next_ones)):
-                if window and window.score >= self.settings.window.min_final_score:
+                if _score(window) >= max(settings.min_final_score, _score(result[index])):
                     result[index] = window
         return result
 
@@ -316,12 +319,14 @@ class MeterReader:
     def _recognition(self, window: Window, cut: _Cut, reading: Reading) -> Recognition:
         if cut.turned:
             window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
-        unreadable = dataclasses.replace(_without_reading(window), reason=UNREADABLE, window=cut.picture)
+        unreadable = self._without_reading(window)
+        if unreadable.reason != NO_METER:
+            unreadable = dataclasses.replace(unreadable, reason=UNREADABLE, window=cut.picture)
         if len(reading.digits) < self.settings.reading.min_digits:
             return unreadable
         features = confidence_features(reading, window.score)
         probability = confidence(features, self.models.confidence)
-        if probability < self.settings.reading.min_confidence:
+        if probability < self._least_confidence(window):
             return unreadable
         digits = tuple(
             RecognizedDigit(digit.label, digit.score, geometry.box_corners(digit.box, cut.corners))
@@ -342,6 +347,22 @@ class MeterReader:
             features=tuple(float(value) for value in features),
         )
 
+    def _least_confidence(self, window: Window) -> float:
+        sure = window.score >= self.settings.window.sure_score
+        return self.settings.reading.min_confidence if sure else self.settings.reading.min_confidence_unsure
+
+    def _without_reading(self, window: Window | None) -> Recognition:
+        """Returns that no digits can be read: without a sure window, there is no meter."""
+        if _score(window) < self.settings.window.sure_score:
+            return Recognition(success=False, reason=NO_METER)
+        return Recognition(
+            success=False,
+            reason=ILLEGIBLE,
+            counter_class=window.label,
+            counter_score=window.score,
+            corners=window.corners,
+        )
+
 
 def _shift(before: Window, after: Window) -> float:
     """Returns the mean distance between two windows' corners, in heights of the latter."""
@@ -349,13 +370,5 @@ def _shift(before: Window, after: Window) -> float:
     return float(np.linalg.norm(before.corners - after.corners, axis=1).mean()) / height
 
 
-def _without_reading(window: Window | None) -> Recognition:
-    if window is None:
-        return Recognition(success=False, reason=NO_METER)
-    return Recognition(
-        success=False,
-        reason=ILLEGIBLE,
-        counter_class=window.label,
-        counter_score=window.score,
-        corners=window.corners,
-    )
+def _score(window: Window | None) -> float:
+    return window.score if window else 0.0

@@ -13,8 +13,9 @@ class WindowSettings:
             sticker with a serial number beside the meter may score higher from afar than the counter does.
         zoom_share: the share of the zoomed view's width (or height, if larger) that the found window takes.
         second_min_score: a second look's detection below it counts as nothing found.
-        min_final_score: after all looks, a window with a lower score is no meter: those of photos without one mostly
-            have it, those of meters do not.
+        min_final_score: after all looks, a window with a lower score is no meter.
+        sure_score: a window with a lower score is a meter only if its reading is sure, see
+            `ReadingSettings.min_confidence_unsure`: what is no meter seldom reads like one.
         third_look_shift: a third look follows when the second moved the corners, on average, by more than this
             share of the window's height.
         min_area_share: a quadrilateral that fills less than this share of its box cannot be trusted.
@@ -27,7 +28,8 @@ class WindowSettings:
     most_candidates: int = 3
     zoom_share: float = 0.55
     second_min_score: float = 0.2
-    min_final_score: float = 0.75
+    min_final_score: float = 0.5
+    sure_score: float = 0.75
     third_look_shift: float = 0.3
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
@@ -52,6 +54,7 @@ class ReadingSettings:
         read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
             then those of its parts in which one still does.
         min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
+        min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
     """
 
     wheel_score: float = 0.3
@@ -66,6 +69,7 @@ class ReadingSettings:
     min_digits: int = 3
     read_again_below: float = 0.9
     min_confidence: float = 0.2
+    min_confidence_unsure: float = 0.7
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy as np
 
 from retinanet.datasets.records import LabelledBox
 from retinanet.datasets.synthetic import fonts
-from retinanet.datasets.synthetic.paint import blend, color_near, line_frame, upright_box
+from retinanet.datasets.synthetic.paint import blend, color_near, line_frame, place_text, upright_box
 
 # Ground and ink of the glass, with the share of displays that look so.
 LOOKS = (
@@ -17,6 +17,10 @@ LOOKS = (
     ((14, 18, 16), (70, 250, 120), 0.04),
     ((225, 150, 50), (40, 26, 10), 0.05),
 )
+# What stands beside the digits: units behind them, registers and tariffs before or above them.
+UNITS = ("m3", "m³", "kWh", "kW", "MWh", "L", "GJ", "imp")
+REGISTERS = ("1.8.0", "15.8.0", "T1", "T2", "A+", "L1 L2 L3", "M", "TOTAL", "01", "Σ")
+SIGNS_SHARE = 0.6
 
 
 def draw_display(
@@ -44,6 +48,10 @@ def draw_display(
         digits[: int(random.integers(1, places - decimals + 1))] = 0
 
     left_gap, right_gap = (round(height * random.uniform(0.1, 0.5)) for _ in range(2))
+    signs = random.spawn(1)[0]
+    has_signs = signs.random() < SIGNS_SHARE
+    if has_signs:
+        right_gap += round(height * signs.uniform(0, 0.9))
     width = round(left_gap + pitch * places + right_gap)
     margin_x, margin_y = round(height * random.uniform(0.5, 0.8)), round(height * random.uniform(0.45, 0.7))
     plate = color_near(random, str(random.choice(["white", "grey", "black", "silver", "cream"])), 0.9)
@@ -72,6 +80,10 @@ def draw_display(
         pad = (pitch - digit_width) * 0.25
         box = (left - pad, margin_y + 0.025 * height, left + digit_width + pad, margin_y + 0.975 * height)
         boxes.append(upright_box(*box, str(digits[index])))
+    if has_signs:
+        glass = (margin_x, margin_y, margin_x + width, margin_y + height)
+        digits_end = round(margin_x + left_gap + pitch * places - (pitch - digit_width) / 2)
+        _print_signs(signs, canvas, glass, (top, digits_end, top + digit_height), ink)
     if decimals:
         middle = margin_x + left_gap + pitch * (places - decimals)
         radius = max(1.5, digit_height * random.uniform(0.04, 0.07))
@@ -85,6 +97,36 @@ def draw_display(
     x0, y0, x1, y1 = margin_x, margin_y, margin_x + width, margin_y + height
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
     return np.clip(canvas, 0, 255).astype(np.uint8), corners, tuple(boxes), reading, plate
+
+
+def _print_signs(
+    random: np.random.Generator,
+    canvas: np.ndarray,
+    glass: tuple[int, int, int, int],
+    digits: tuple[int, int, int],
+    ink: np.ndarray,
+) -> None:
+    """Prints a unit behind the digits and small signs above and below them, where the glass (xyxy) has room.
+
+    `digits` are the top, the right end and the bottom of the digits; what is printed is no part of the reading.
+    """
+    left, above, right, below = glass
+    top, end, bottom = digits
+    font = str(random.choice(fonts.TEXT_FONTS))
+    if random.random() < 0.7:
+        height = round((bottom - top) * random.uniform(0.2, 0.45))
+        mask = fonts.text_mask(str(random.choice(UNITS)), font, height)
+        y = bottom - mask.shape[0] if random.random() < 0.6 else top
+        if end + 2 + mask.shape[1] < right:
+            place_text(canvas, mask, (end + 2, y), ink)
+    for room, y in ((top - above, above + 1), (below - bottom, bottom + 1)):
+        if room < 6 or random.random() < 0.5:
+            continue
+        words = random.choice(REGISTERS, int(random.integers(1, 4)))
+        for word in words:
+            mask = fonts.text_mask(str(word), font, max(4, round(room * random.uniform(0.5, 0.8))))
+            if mask.shape[1] < right - left - 4:
+                place_text(canvas, mask, (int(random.integers(left + 2, right - 1 - mask.shape[1])), y), ink)
 
 
 def _random_look(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,19 +6,35 @@ one stands still except while the wheel to its right goes from 9 to 0, when both
 
 import numpy as np
 
-# Between two digits the lower one counts, until the upper one fills the larger part of the opening: people who read
-# meters write the upper one down from about here on.
+# A carried wheel's turn differs from the last one's by up to this much.
+LARGEST_PLAY = 0.2
+# Between two digits the lower one counts, until the upper one fills the larger part of the opening.
 LOWER_UNTIL = 0.5
+# People who read meters write the upper one down from somewhere between these turns on.
+LOWER_UNTIL_RANGE = (0.4, 0.6)
 
 
-def digit_at(phase: float) -> int:
+def random_lower_until(random: np.random.Generator) -> float:
+    """Returns the turn from which on one reader writes the upper digit down: what is labelled so is left in doubt."""
+    return float(random.uniform(*LOWER_UNTIL_RANGE))
+
+
+def digit_at(phase: float, lower_until: float = LOWER_UNTIL) -> int:
     """Returns the digit that a wheel at this phase counts as: at 3.5 still the lower one, and 9 halfway from 9 to 0."""
-    return int(np.floor(phase + 1 - LOWER_UNTIL - 1e-9)) % 10
+    return int(np.floor(phase + 1 - lower_until - 1e-9)) % 10
 
 
-def digits_of(phases: tuple[float, ...]) -> list[int]:
+def digits_of(phases: tuple[float, ...], lower_until: float = LOWER_UNTIL) -> list[int]:
     """Returns the digit that each wheel counts as; wheels that turn together change together."""
-    return [digit_at(phase) for phase in phases]
+    return [digit_at(phase, lower_until) for phase in phases]
+
+
+def with_play(random: np.random.Generator, phases: tuple[float, ...]) -> tuple[float, ...]:
+    """Returns the phases as worn gears show them: wheels that are carried along run ahead or behind a little."""
+    *carried, last = phases
+    turning = [0.05 < phase % 1 < 0.95 for phase in carried]
+    lags = np.clip(random.normal(0, LARGEST_PLAY / 2, len(carried)), -LARGEST_PLAY, LARGEST_PLAY)
+    return (*(phase + float(lag) * turns for phase, lag, turns in zip(carried, lags, turning, strict=True)), last)
 
 
 def carried_phases(digits: list[int], turn: float) -> tuple[float, ...]:
@@ -36,7 +52,7 @@ def random_phases(random: np.random.Generator, wheels: int) -> tuple[float, ...]
     digits = random.integers(0, 10, wheels)
     if random.random() < 0.6:
         digits[: int(random.integers(0, max(1, wheels // 2 + 1)))] = 0
-    if random.random() < 0.15:
+    if random.random() < 0.25:
         digits[wheels - int(random.integers(1, min(4, wheels))) :] = 9
     turn = random.uniform(0, 1) if random.random() < 0.6 else abs(random.normal(0, 0.03))
     return carried_phases([int(digit) for digit in digits], float(turn))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from deploy.recognition.geometry import expand_corners, side_lengths
+from deploy.recognition.geometry import expand_corners, perspective_matrix, side_lengths
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, Pending
 from retinanet.datasets.synthetic import degradation, fonts, scenes, transplants
 from retinanet.datasets.synthetic.crops import split_of
@@ -16,6 +16,7 @@ from retinanet.datasets.synthetic.placement import PlacedMeter, lay, place_meter
 from retinanet.datasets.synthetic.windows import draw_window
 
 NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.20
+STICKERS_SHARE = 0.35
 
 
 def random_size(random: np.random.Generator) -> tuple[int, int]:
@@ -96,6 +97,10 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
             photo = _destroy(random, photo, meter.window.corners)
             windows = (LabelledWindow(meter.window.corners, f"{meter.window.label}_illegible"),)
         else:
+            # from a stream of its own: all else looks the same with stickers and without
+            stickers = random.spawn(1)[0]
+            if stickers.random() < STICKERS_SHARE:
+                photo = _stick(stickers, photo, [window.corners for window in (meter.window, *windows)])
             if random.random() < 0.12:
                 photo = _occlude(random, photo, [window.corners for window in (meter.window, *windows)])
             if random.random() < 0.3:
@@ -136,6 +141,37 @@ def _occlude(random: np.random.Generator, photo: np.ndarray, windows: list[np.nd
     return front
 
 
+def _stick(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndarray]) -> np.ndarray:
+    """Returns the photo with stickers near the first window, on lid, meter or wall, their numbers about as large as
+    its digits; one that would touch a window is left out.
+    """
+    size = photo.shape[1::-1]
+    keep = np.zeros(photo.shape[:2], np.uint8)
+    cv2.fillPoly(keep, [np.round(expand_corners(corners, 0.05, 0.15)).astype(np.int32) for corners in windows], 255)
+    along, _ = side_lengths(windows[0])
+    right = windows[0][1] - windows[0][0]
+    turn = float(np.arctan2(right[1], right[0])) + float(random.choice([0, 0, 0, np.pi / 2, np.pi]))
+    for _ in range(int(random.integers(1, 3))):
+        image = scenes.draw_sticker(random, round(float(np.clip(along * random.uniform(0.4, 1.3), 40, 400))))
+        height, width = image.shape[:2]
+        angle = turn + random.normal(0, 0.15)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        middle = windows[0].mean(axis=0) + along * random.uniform(0.3, 1.5) * _direction(random)
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        placed = (corners - corners.mean(axis=0)) @ rotation.T + middle
+        area = np.zeros_like(keep)
+        cv2.fillPoly(area, [np.round(placed).astype(np.int32)], 255)
+        if (area & keep).any():
+            continue
+        photo = lay(photo, image, np.full((height, width), 255, np.uint8), perspective_matrix(corners, placed))
+    return photo
+
+
+def _direction(random: np.random.Generator) -> np.ndarray:
+    angle = random.uniform(0, 2 * np.pi)
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
 def _without_window(random: np.random.Generator, photo: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
     """Returns the scene with things on it that are no counter window, and a length for the degradations."""
     size = photo.shape[1::-1]
@@ -144,7 +180,8 @@ def _without_window(random: np.random.Generator, photo: np.ndarray, unit: float)
             face = draw_face(random, None, float(np.clip(unit, 12, 60)))
             image, mask = face.image, face.mask
         else:
-            image = scenes.draw_object(random, round(min(size) * random.uniform(0.25, 0.8)))
+            draw = scenes.draw_sticker if random.spawn(1)[0].random() < 0.3 else scenes.draw_object
+            image = draw(random, round(min(size) * random.uniform(0.25, 0.8)))
             mask = np.full(image.shape[:2], 255, np.uint8)
         anchor = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * image.shape[1::-1]
         scale = min(size) * random.uniform(0.3, 1.2) / max(image.shape[:2])

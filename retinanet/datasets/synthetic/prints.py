@@ -74,7 +74,7 @@ def _draw_star(random: np.random.Generator, canvas: np.ndarray, middle: tuple[fl
     cv2.fillPoly(canvas, [np.round(points * 16).astype(np.int32)], color, cv2.LINE_AA, shift=4)
 
 
-def _draw_barcode(random: np.random.Generator, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
+def draw_barcode(random: np.random.Generator, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
     """Paints a bar code, or a square code where the box is a square."""
     left, top, right, bottom = box
     part = canvas[max(0, top) : bottom, max(0, left) : right]
@@ -172,7 +172,7 @@ def print_plate(
         if kind in ("text", "brand"):
             place_text(canvas, mask, box[:2], color)
         elif kind == "barcode":
-            _draw_barcode(random, canvas, box)
+            draw_barcode(random, canvas, box)
         elif kind == "stripe":
             cv2.rectangle(canvas, box[:2], box[2:], color.tolist(), -1)
         elif kind == "dial":

@@ -6,6 +6,7 @@ import numpy as np
 from retinanet.datasets.synthetic import fonts
 from retinanet.datasets.synthetic.paint import COLORS, color_near, place_text, smooth_noise
 from retinanet.datasets.synthetic.plates import random_label
+from retinanet.datasets.synthetic.prints import draw_barcode
 
 
 def _random_color(random: np.random.Generator) -> np.ndarray:
@@ -83,6 +84,32 @@ def draw_clutter(random: np.random.Generator, canvas: np.ndarray) -> None:
         spread = random.normal(0, random.uniform(0.03, 0.2), (int(random.integers(3, 7)), 2)) * width
         hull = cv2.convexHull(np.round(middle + spread).astype(np.int32))
         cv2.fillPoly(canvas, [hull], color.tolist(), cv2.LINE_AA)
+
+
+def draw_sticker(random: np.random.Generator, side: int) -> np.ndarray:
+    """Returns a sticker with a serial number, mostly beside a bar code, `side` pixels wide, uint8 RGB."""
+    line = max(7, round(side * random.uniform(0.08, 0.2)))
+    code = round(line * random.uniform(0.8, 2.2)) if random.random() < 0.75 else 0
+    pad = max(2, round(line * random.uniform(0.2, 0.6)))
+    lines = int(random.integers(1, 3))
+    canvas = np.empty((code + (line + pad) * lines + pad, side, 3), np.float32)
+    canvas[:] = color_near(random, str(random.choice(["white", "silver", "yellow", "grey"], p=[0.6, 0.2, 0.1, 0.1])), 1.0)
+    above = bool(random.random() < 0.5)
+    if code:
+        top = pad // 2 if above else canvas.shape[0] - code - pad // 2
+        inset = round(side * random.uniform(0.03, 0.12))
+        draw_barcode(random, canvas, (inset, top, side - inset, top + code))
+    y = code + pad if above else pad
+    for _ in range(lines):
+        digits = "".join(map(str, random.integers(0, 10, int(random.integers(6, 13)))))
+        spaced = " ".join(digits) if random.random() < 0.3 else digits
+        text = spaced if random.random() < 0.8 else random_label(random)
+        mask = fonts.text_mask(text, str(random.choice(fonts.TEXT_FONTS)), line)
+        if mask.shape[1] > side * 0.94:
+            mask = cv2.resize(mask, (round(side * 0.94), max(4, round(mask.shape[0] * side * 0.94 / mask.shape[1]))))
+        place_text(canvas, mask, ((side - mask.shape[1]) // 2, y), np.array([30.0, 30, 34], np.float32))
+        y += line + pad
+    return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
 def draw_object(random: np.random.Generator, side: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import Pending, WindowCrop
 from retinanet.datasets.synthetic.crops import degrade_crop, split_of
-from retinanet.datasets.synthetic.odometer import digit_at
+from retinanet.datasets.synthetic.odometer import digit_at, random_lower_until
 from retinanet.datasets.synthetic.paint import color_near, line_frame, upright_box
 from retinanet.datasets.synthetic.windows import BOX_INSET
 
@@ -82,15 +82,18 @@ def _pick_look(random: np.random.Generator, folder: Path, looks: dict, red: bool
 
 
 def _pick(
-    random: np.random.Generator, folder: Path, files: list[tuple[str, float]], count: int, resting: float
+    random: np.random.Generator, folder: Path, files: list[tuple[str, float]], count: int, resting: float, lower_until: float
 ) -> list[tuple[np.ndarray, int]]:
-    """Returns `count` wheels in like light, uint8 RGB, with their digits; a share `resting` stands at its digit."""
+    """Returns `count` wheels in like light, uint8 RGB, with their digits; a share `resting` stands at its digit.
+
+    Of the others the upper digit counts from the turn `lower_until` on.
+    """
     anchor = _read(folder, files[int(random.integers(len(files)))][0])
     # Long series show one digit for weeks: the digit is drawn first.
     resters, turners = {}, {}
     for file, tenths in files:
         group = resters if abs(tenths - round(tenths)) <= 0.25 else turners
-        group.setdefault(digit_at(tenths), []).append(file)
+        group.setdefault(digit_at(tenths, lower_until), []).append(file)
     candidates = []
     for order in range(count * 3):
         group = resters if random.random() < resting else turners
@@ -124,13 +127,15 @@ def wheel_window(folder: Path, seed: int, index: int) -> WindowCrop:
     count = int(random.choice([4, 5, 6, 7, 8], p=[0.1, 0.3, 0.2, 0.2, 0.2]))
     decimals = int(random.integers(1, 4)) if random.random() < 0.45 else 0
     files = _pick_look(random, folder, looks, False)
-    wheels = _pick(random, folder, files, count, 0.95)
+    lower_until = random_lower_until(random.spawn(1)[0])
+    wheels = _pick(random, folder, files, count, 0.95, lower_until)
     if random.random() < 0.6:
-        wheels[-1:] = _pick(random, folder, files, 1, 0.0)
+        wheels[-1:] = _pick(random, folder, files, 1, 0.0, lower_until)
     height, width = wheels[0][0].shape[:2]
     trim = round(height * random.uniform(0, 0.1))
     if decimals and random.random() < 0.5:
-        wheels[-decimals:] = _pick(random, folder, _pick_look(random, folder, looks, True), decimals, 0.7)
+        red_files = _pick_look(random, folder, looks, True)
+        wheels[-decimals:] = _pick(random, folder, red_files, decimals, 0.7, lower_until)
     if decimals:
         wheels[-decimals:] = [
             (wheel if _redness(wheel) > 25 else _tint(random, wheel), digit) for wheel, digit in wheels[-decimals:]

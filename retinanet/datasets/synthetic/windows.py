@@ -94,11 +94,13 @@ def draw_wheels(
     depth, contrast = max(1, round(unit * random.uniform(0.01, 0.06))), random.uniform(0.05, 0.6)
     # The last wheel may show through a taller opening, to one side or both.
     taller = np.round(unit * random.uniform(0.03, 0.16, 2) * (random.random(2) < 0.7) * (random.random() < 0.35))
-    digits = odometer.digits_of(phases)
+    # from a stream of its own: all else looks the same whoever reads
+    reader = random.spawn(1)[0]
+    digits = odometer.digits_of(phases, odometer.random_lower_until(reader))
     cell_width = max(6, round(style.cell * unit))
     half = float(np.clip(style.glyph[0] * random.uniform(1.08, 1.2) / style.pitch, 0.6, 0.85)) * pitch / 2
     boxes, cells, shading = [], [], {}
-    for index, phase in enumerate(phases):
+    for index, phase in enumerate(odometer.with_play(reader, phases)):
         fraction = index >= wheels - decimals
         middle = x0 + end_gap + pitch * (index + 0.5) + (apart if fraction else 0.0)
         left = round(middle - cell_width / 2)
