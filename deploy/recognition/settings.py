@@ -69,7 +69,7 @@ class ReadingSettings:
     min_digits: int = 3
     read_again_below: float = 0.9
     min_confidence: float = 0.2
-    min_confidence_unsure: float = 0.7
+    min_confidence_unsure: float = 0.75
 
 
 @dataclasses.dataclass(frozen=True)

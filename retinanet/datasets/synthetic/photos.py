@@ -145,7 +145,6 @@ def _stick(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndar
     """Returns the photo with stickers near the first window, on lid, meter or wall, their numbers about as large as
     its digits; one that would touch a window is left out.
     """
-    size = photo.shape[1::-1]
     keep = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(keep, [np.round(expand_corners(corners, 0.05, 0.15)).astype(np.int32) for corners in windows], 255)
     along, _ = side_lengths(windows[0])

@@ -93,7 +93,9 @@ def draw_sticker(random: np.random.Generator, side: int) -> np.ndarray:
     pad = max(2, round(line * random.uniform(0.2, 0.6)))
     lines = int(random.integers(1, 3))
     canvas = np.empty((code + (line + pad) * lines + pad, side, 3), np.float32)
-    canvas[:] = color_near(random, str(random.choice(["white", "silver", "yellow", "grey"], p=[0.6, 0.2, 0.1, 0.1])), 1.0)
+    canvas[:] = color_near(
+        random, str(random.choice(["white", "silver", "yellow", "grey"], p=[0.6, 0.2, 0.1, 0.1])), 1.0
+    )
     above = bool(random.random() < 0.5)
     if code:
         top = pad // 2 if above else canvas.shape[0] - code - pad // 2

@@ -82,11 +82,16 @@ def _pick_look(random: np.random.Generator, folder: Path, looks: dict, red: bool
 
 
 def _pick(
-    random: np.random.Generator, folder: Path, files: list[tuple[str, float]], count: int, resting: float, lower_until: float
+    random: np.random.Generator,
+    folder: Path,
+    files: list[tuple[str, float]],
+    count: int,
+    resting: float,
+    lower_until: float,
 ) -> list[tuple[np.ndarray, int]]:
-    """Returns `count` wheels in like light, uint8 RGB, with their digits; a share `resting` stands at its digit.
+    """Returns `count` wheels in like light, uint8 RGB, with their digits, the upper one from the turn `lower_until` on.
 
-    Of the others the upper digit counts from the turn `lower_until` on.
+    A share `resting` stands at its digit.
     """
     anchor = _read(folder, files[int(random.integers(len(files)))][0])
     # Long series show one digit for weeks: the digit is drawn first.
