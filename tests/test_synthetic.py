@@ -10,7 +10,17 @@ from deploy.recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES, STAGE2_CLA
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
-from retinanet.datasets.synthetic import crops, examples, fonts, odometer, photos, transplants, wheels, windows
+from retinanet.datasets.synthetic import (
+    crops,
+    displays,
+    examples,
+    fonts,
+    odometer,
+    photos,
+    transplants,
+    wheels,
+    windows,
+)
 from retinanet.datasets.synthetic.drums import random_style
 
 
@@ -237,3 +247,36 @@ def test_examples_are_what_their_seeds_draw(tmp_path, capsys):
         drawn, shipped = (cv2.imread(str(folder / name)).astype(float) for folder in (tmp_path, kept))
         assert np.abs(drawn - shipped).mean() < 3
         assert (kept / name).stat().st_size < 150_000
+
+
+def test_stickers_lie_beside_windows_and_change_nothing_else(monkeypatch):
+    inside, elsewhere = [], []
+    for index in range(12):
+        shots = []
+        for share in (0.0, 1.0):
+            monkeypatch.setattr(photos, "STICKERS_SHARE", share)
+            shots.append(photos.draw_photo(77, index))
+        without, stuck = shots
+        assert [window.readings for window in without.windows] == [window.readings for window in stuck.windows]
+        difference = np.abs(without.load().astype(float) - stuck.load()).mean(axis=2)
+        elsewhere.append((difference > 40).sum())
+        for window in stuck.windows:
+            area = np.zeros(difference.shape, np.uint8)
+            cv2.fillPoly(area, [np.round(window.corners).astype(np.int32)], 1)
+            inside.append(difference[area > 0].mean())
+    assert len(inside) >= 8 and max(inside) < 3
+    assert sum(count > 500 for count in elsewhere) >= 4
+
+
+def test_signs_beside_a_displays_digits_are_no_part_of_its_reading(monkeypatch):
+    drawn = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(displays, "SIGNS_SHARE", share)
+        drawn[share] = [displays.draw_display(np.random.default_rng(seed)) for seed in range(10)]
+    for (_, _, plain, text, _), (_, _, signed, same_text, _) in zip(drawn[0.0], drawn[1.0], strict=True):
+        assert text == same_text
+        assert [box.label for box in plain] == [box.label for box in signed]
+    assert (
+        sum(with_signs[0].shape[1] > without[0].shape[1] for without, with_signs in zip(*drawn.values(), strict=True))
+        > 5
+    )
