@@ -17,7 +17,7 @@ LOOKS = (
     ((14, 18, 16), (70, 250, 120), 0.04),
     ((225, 150, 50), (40, 26, 10), 0.05),
 )
-# What stands beside the digits: units behind them, registers and tariffs before or above them.
+# What stands beside the digits: units behind them, registers and tariffs above and below.
 UNITS = ("m3", "m³", "kWh", "kW", "MWh", "L", "GJ", "imp")
 REGISTERS = ("1.8.0", "15.8.0", "T1", "T2", "A+", "L1 L2 L3", "M", "TOTAL", "01", "Σ")
 SIGNS_SHARE = 0.6

@@ -130,10 +130,16 @@ def _neighbour(
     return other.lay_on(photo), (other.window,)
 
 
-def _occlude(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndarray]) -> np.ndarray:
-    """Returns the photo with a cable, a pipe, a grid or a finger before the meter but not before the windows."""
+def _kept_free(photo: np.ndarray, windows: list[np.ndarray]) -> np.ndarray:
+    """Returns uint8 (height, width), above 0 where a window is and close round it."""
     keep = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(keep, [np.round(expand_corners(corners, 0.05, 0.15)).astype(np.int32) for corners in windows], 255)
+    return keep
+
+
+def _occlude(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndarray]) -> np.ndarray:
+    """Returns the photo with a cable, a pipe, a grid or a finger before the meter but not before the windows."""
+    keep = _kept_free(photo, windows)
     front = photo.copy()
     scenes.draw_clutter(random, front)
     if (np.any(front != photo, axis=2) & (keep > 0)).any():
@@ -145,8 +151,7 @@ def _stick(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndar
     """Returns the photo with stickers near the first window, on lid, meter or wall, their numbers about as large as
     its digits; one that would touch a window is left out.
     """
-    keep = np.zeros(photo.shape[:2], np.uint8)
-    cv2.fillPoly(keep, [np.round(expand_corners(corners, 0.05, 0.15)).astype(np.int32) for corners in windows], 255)
+    keep = _kept_free(photo, windows)
     along, _ = side_lengths(windows[0])
     right = windows[0][1] - windows[0][0]
     turn = float(np.arctan2(right[1], right[0])) + float(random.choice([0, 0, 0, np.pi / 2, np.pi]))
