@@ -31,13 +31,13 @@ def test_last_wheel_carries_only_from_nine_to_zero():
 
 
 def test_half_turned_wheel_counts_as_the_lower_digit_until_the_upper_one_fills_the_opening():
-    assert odometer.digits_of((3.5, 9.5, 0.0, 4.3)) == [3, 9, 0, 4]
-    assert odometer.digits_of((3.51, 9.75, 4.999)) == [4, 0, 5]
+    assert odometer.digits_of((3.5, 9.5, 0.0, 4.3), 0.5) == [3, 9, 0, 4]
+    assert odometer.digits_of((3.51, 9.75, 4.999), 0.5) == [4, 0, 5]
 
 
 def test_wheels_that_turn_together_change_together():
-    assert odometer.digits_of(odometer.carried_phases([0, 4, 9, 9], 0.5)) == [0, 4, 9, 9]
-    assert odometer.digits_of(odometer.carried_phases([0, 4, 9, 9], 0.7)) == [0, 5, 0, 0]
+    assert odometer.digits_of(odometer.carried_phases([0, 4, 9, 9], 0.5), 0.5) == [0, 4, 9, 9]
+    assert odometer.digits_of(odometer.carried_phases([0, 4, 9, 9], 0.7), 0.5) == [0, 5, 0, 0]
 
 
 def test_readers_differ_where_the_upper_digit_begins():

@@ -202,15 +202,14 @@ class MeterReader:
         """Returns for each photo the first candidate that further looks surely hold to be a window, with their corners;
         where they are sure of none, the one that scores best.
         """
-        settings = self.settings.window
         result: list[Window | None] = [None] * len(photos)
         for place in range(max(map(len, candidates))):
             next_ones = [
-                windows[place] if place < len(windows) and _score(confirmed) < settings.sure_score else None
+                windows[place] if place < len(windows) and not self._is_sure(confirmed) else None
                 for confirmed, windows in zip(result, candidates, strict=True)
             ]
             for index, window in enumerate(self.look_again(photos, next_ones)):
-                if _score(window) >= max(settings.min_final_score, _score(result[index])):
+                if _score(window) >= max(self.settings.window.min_final_score, _score(result[index])):
                     result[index] = window
         return result
 
@@ -319,14 +318,14 @@ class MeterReader:
     def _recognition(self, window: Window, cut: _Cut, reading: Reading) -> Recognition:
         if cut.turned:
             window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
-        unreadable = self._without_reading(window)
-        if unreadable.reason != NO_METER:
-            unreadable = dataclasses.replace(unreadable, reason=UNREADABLE, window=cut.picture)
-        if len(reading.digits) < self.settings.reading.min_digits:
+        unreadable = self._without_reading(window, UNREADABLE, cut.picture)
+        settings = self.settings.reading
+        if len(reading.digits) < settings.min_digits:
             return unreadable
         features = confidence_features(reading, window.score)
         probability = confidence(features, self.models.confidence)
-        if probability < self._least_confidence(window):
+        least = settings.min_confidence if self._is_sure(window) else settings.min_confidence_unsure
+        if probability < least:
             return unreadable
         digits = tuple(
             RecognizedDigit(digit.label, digit.score, geometry.box_corners(digit.box, cut.corners))
@@ -347,20 +346,22 @@ class MeterReader:
             features=tuple(float(value) for value in features),
         )
 
-    def _least_confidence(self, window: Window) -> float:
-        sure = window.score >= self.settings.window.sure_score
-        return self.settings.reading.min_confidence if sure else self.settings.reading.min_confidence_unsure
+    def _is_sure(self, window: Window | None) -> bool:
+        return _score(window) >= self.settings.window.sure_score
 
-    def _without_reading(self, window: Window | None) -> Recognition:
-        """Returns that no digits can be read: without a sure window, there is no meter."""
-        if _score(window) < self.settings.window.sure_score:
+    def _without_reading(
+        self, window: Window | None, reason: str = ILLEGIBLE, picture: np.ndarray | None = None
+    ) -> Recognition:
+        """Returns that no digits can be read, for this reason; without a sure window, there is no meter."""
+        if not self._is_sure(window):
             return Recognition(success=False, reason=NO_METER)
         return Recognition(
             success=False,
-            reason=ILLEGIBLE,
+            reason=reason,
             counter_class=window.label,
             counter_score=window.score,
             corners=window.corners,
+            window=picture,
         )
 
 

@@ -48,6 +48,7 @@ def draw_display(
         digits[: int(random.integers(1, places - decimals + 1))] = 0
 
     left_gap, right_gap = (round(height * random.uniform(0.1, 0.5)) for _ in range(2))
+    # from a stream of its own: the digits are the same with signs and without
     signs = random.spawn(1)[0]
     has_signs = signs.random() < SIGNS_SHARE
     if has_signs:

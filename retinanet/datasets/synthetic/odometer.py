@@ -8,9 +8,8 @@ import numpy as np
 
 # A carried wheel's turn differs from the last one's by up to this much.
 LARGEST_PLAY = 0.2
-# Between two digits the lower one counts, until the upper one fills the larger part of the opening.
-LOWER_UNTIL = 0.5
-# People who read meters write the upper one down from somewhere between these turns on.
+# Between two digits the lower one counts, until the upper one fills the larger part of the opening: people who read
+# meters write it down from somewhere between these turns on.
 LOWER_UNTIL_RANGE = (0.4, 0.6)
 
 
@@ -19,12 +18,12 @@ def random_lower_until(random: np.random.Generator) -> float:
     return float(random.uniform(*LOWER_UNTIL_RANGE))
 
 
-def digit_at(phase: float, lower_until: float = LOWER_UNTIL) -> int:
-    """Returns the digit that a wheel at this phase counts as: at 3.5 still the lower one, and 9 halfway from 9 to 0."""
+def digit_at(phase: float, lower_until: float) -> int:
+    """Returns the digit that a wheel at this phase counts as: until 0.5, at 3.5 still 3, and 9 halfway from 9 to 0."""
     return int(np.floor(phase + 1 - lower_until - 1e-9)) % 10
 
 
-def digits_of(phases: tuple[float, ...], lower_until: float = LOWER_UNTIL) -> list[int]:
+def digits_of(phases: tuple[float, ...], lower_until: float) -> list[int]:
     """Returns the digit that each wheel counts as; wheels that turn together change together."""
     return [digit_at(phase, lower_until) for phase in phases]
 

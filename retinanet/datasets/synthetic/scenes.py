@@ -107,11 +107,17 @@ def draw_sticker(random: np.random.Generator, side: int) -> np.ndarray:
         spaced = " ".join(digits) if random.random() < 0.3 else digits
         text = spaced if random.random() < 0.8 else random_label(random)
         mask = fonts.text_mask(text, str(random.choice(fonts.TEXT_FONTS)), line)
-        if mask.shape[1] > side * 0.94:
-            mask = cv2.resize(mask, (round(side * 0.94), max(4, round(mask.shape[0] * side * 0.94 / mask.shape[1]))))
+        mask = _no_wider(mask, side * 0.94)
         place_text(canvas, mask, ((side - mask.shape[1]) // 2, y), np.array([30.0, 30, 34], np.float32))
         y += line + pad
     return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def _no_wider(mask: np.ndarray, width: float) -> np.ndarray:
+    """Returns the mask of a line of text, made smaller where it is wider than so many pixels."""
+    if mask.shape[1] <= width:
+        return mask
+    return cv2.resize(mask, (round(width), max(4, round(mask.shape[0] * width / mask.shape[1]))))
 
 
 def draw_object(random: np.random.Generator, side: int) -> np.ndarray:
@@ -155,8 +161,7 @@ def draw_object(random: np.random.Generator, side: int) -> np.ndarray:
         ink = np.array([30.0] * 3 if canvas.mean() > 110 else [230.0] * 3, np.float32)
         text = random_label(random)
         mask = fonts.text_mask(text, str(random.choice(fonts.TEXT_FONTS)), round(height * random.uniform(0.3, 0.6)))
-        if mask.shape[1] > side * 0.9:
-            mask = cv2.resize(mask, (round(side * 0.9), max(4, round(mask.shape[0] * side * 0.9 / mask.shape[1]))))
+        mask = _no_wider(mask, side * 0.9)
         place_text(canvas, mask, ((side - mask.shape[1]) // 2, (height - mask.shape[0]) // 2), ink)
         edge = max(1, side // 80)
         cv2.rectangle(canvas, (edge, edge), (side - 1 - edge, height - 1 - edge), ink.tolist(), edge)

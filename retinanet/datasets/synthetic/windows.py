@@ -34,7 +34,7 @@ class DrawnWindow:
             is about as wide as its digits and as high as the opening, wherever the digits stand.
         reading: `00595,825`.
         label: `analog` or `digital`.
-        phases: turns of each wheel in digits, 0 to 10; a wheel at 3.5 shows 3 and 4 and counts as 3, see `odometer`.
+        phases: turns of each wheel in digits, 0 to 10; a wheel at 3.5 shows 3 and 4 and counts as either: `odometer`.
             Empty for a display.
         plate: (3,) RGB of the plate, 0 to 255.
     """
