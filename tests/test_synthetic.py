@@ -249,6 +249,31 @@ def test_examples_are_what_their_seeds_draw(tmp_path, capsys):
         assert (kept / name).stat().st_size < 150_000
 
 
+def test_bands_run_past_a_counter_and_change_nothing_in_it(monkeypatch):
+    shots = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(crops, "BANDS_SHARE", share)
+        shots.append([crops.window_crop(11, index) for index in range(12)])
+    changed = []
+    for plain, banded in zip(*shots, strict=True):
+        assert plain.labels == banded.labels
+        np.testing.assert_array_equal(plain.boxes_xyxy, banded.boxes_xyxy)
+        changed.append(np.abs(plain.load().astype(float) - banded.load()).mean(axis=2))
+    assert sum((difference > 40).sum() > 100 for difference in changed) >= 3
+    assert np.median([np.median(difference) for difference in changed]) < 3
+
+
+def test_wheels_that_all_look_alike_seldom_have_a_fraction():
+    plain = {True: [], False: []}
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        style = random_style(np.random.default_rng(seed))
+        window = windows.draw_window(random, digital=False)
+        plain[windows._is_plain(style)].append("," in window.reading)
+    assert len(plain[True]) > 20
+    assert np.mean(plain[True]) < 0.3 < 0.6 < np.mean(plain[False])
+
+
 def test_stickers_lie_beside_windows_and_change_nothing_else(monkeypatch):
     inside, elsewhere = [], []
     for index in range(12):

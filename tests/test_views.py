@@ -10,12 +10,18 @@ from deploy.recognition.rectification import shrink
 from deploy.recognition.window import letterbox, windows_of
 
 
-def test_shrink_takes_means_and_leaves_a_rest_out():
-    photo = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    small = shrink(photo, 2)
+@pytest.mark.parametrize("factor", [2, 3, 4, 6, 12])
+def test_shrink_takes_means_and_leaves_a_rest_out(factor):
+    photo = np.random.default_rng(0).integers(0, 256, (2 * factor + 1, 3 * factor + 1, 3), np.uint8)
+    small = shrink(photo, factor)
     assert small.shape == (2, 3, 3)
-    expected = photo[:4, :6].reshape(2, 2, 3, 2, 3).mean(axis=(1, 3))
-    assert np.abs(small - expected).max() <= 0.5
+    expected = photo[: 2 * factor, : 3 * factor].reshape(2, factor, 3, factor, 3).mean(axis=(1, 3))
+    # each halving rounds
+    assert np.abs(small - expected).max() <= 0.5 * np.ceil(np.log2(factor))
+
+
+def test_shrink_by_one_is_the_photo():
+    photo = np.zeros((3, 5, 3), np.uint8)
     assert shrink(photo, 1) is photo
 
 

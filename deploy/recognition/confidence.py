@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from statistics import median
 
 import numpy as np
 
@@ -39,8 +40,8 @@ def confidence_features(reading: Reading, window_score: float) -> np.ndarray:
     steps = np.diff(centres)
     unevenness = 0.0
     if len(steps):
-        pitch = max(float(np.median(steps)), 1e-6)
-        unevenness = float(np.median(np.abs(steps - pitch))) / pitch
+        pitch = max(float(median(steps)), 1e-6)
+        unevenness = float(median(np.abs(steps - pitch))) / pitch
     return np.array([np.log(np.maximum(shares, 1e-4)).sum(), odds.min(), odds[-1], _log_odds(window_score), unevenness])
 
 

@@ -23,9 +23,17 @@ def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
     """
     if factor == 1:
         return photo
-    width, height = photo.shape[1] // factor, photo.shape[0] // factor
-    whole = photo[: height * factor, : width * factor]
-    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    # OpenCV is several times as fast at halves as at other shares
+    step = 2 if factor % 2 == 0 else factor
+    width, height = photo.shape[1] // step, photo.shape[0] // step
+    whole = photo[: height * step, : width * step]
+    return shrink(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), factor // step)
+
+
+def _fast_factor(most: float) -> int:
+    """Returns the largest whole number up to `most` that is a power of two or three times one; 1 at least."""
+    power = 2 ** int(np.log2(max(most, 1)))
+    return power * 3 // 2 if power > 1 and most >= power * 1.5 else power
 
 
 def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -41,7 +49,7 @@ def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     """
     region = transform_points(rectangle_corners(*size), np.linalg.inv(matrix))
     along, across = side_lengths(region)
-    factor = int(min(along / size[0], across / size[1]))
+    factor = _fast_factor(min(along / size[0], across / size[1]))
     if factor > 1:
         left, top, right, bottom = np.round(bounding_box(region)).astype(int) + (-factor, -factor, factor, factor)
         cut = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]

@@ -1,4 +1,4 @@
-"""From the candidates at thousands of anchors to the few objects in a picture, in NumPy.
+"""From the candidates at thousands of anchors to the few objects in a picture, without TensorFlow.
 
 The formats beside SavedModel hold the network and the decoding of its boxes, nothing more: suppression in the graph
 would bring loops and shapes that depend on the picture, which TensorRT refuses and other runtimes run slowly. Few
@@ -8,6 +8,7 @@ candidates have a score worth looking at, so that this takes less than a millise
 import dataclasses
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 
 
@@ -112,17 +113,11 @@ def find_digits(candidates: Mapping[str, np.ndarray], rules: Suppression) -> dic
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, limit: int, rules: Suppression) -> np.ndarray:
     """Returns the indices of the boxes (n, 4), xyxy, that stay: at most `limit`, the best score first."""
-    order = np.flatnonzero(scores > rules.min_score)
-    order = order[np.argsort(-scores[order], kind="stable")][: rules.candidates]
-    sides = boxes[order].T  # left, top, right, bottom: (4, candidates)
-    areas = (sides[2] - sides[0]) * (sides[3] - sides[1])
-    kept = []
-    while len(order) and len(kept) < limit:
-        kept.append(order[0])
-        # the first one overlaps itself and goes too
-        apart = _overlaps(sides, areas) <= rules.overlap
-        order, sides, areas = order[apart], sides[:, apart], areas[apart]
-    return np.array(kept, np.intp)
+    worth = np.flatnonzero(scores > rules.min_score)
+    corners = boxes[worth].astype(np.float64)
+    rectangles = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+    kept = cv2.dnn.NMSBoxes(rectangles, scores[worth], rules.min_score, rules.overlap, top_k=rules.candidates)
+    return worth[np.asarray(kept[:limit], np.intp)]
 
 
 def vote(
@@ -160,12 +155,3 @@ def vote(
 def _best(scores: np.ndarray) -> np.ndarray:
     """Returns the maximum (n,) of each row (n, classes): NumPy is thirty times slower along rows so short."""
     return np.ascontiguousarray(scores.T).max(axis=0)
-
-
-def _overlaps(sides: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """Returns intersection over union (n,) of the first box with all, given as left, top, right, bottom (4, n)."""
-    left, top, right, bottom = sides
-    along = np.minimum(right, right[0]) - np.maximum(left, left[0])
-    across = np.minimum(bottom, bottom[0]) - np.maximum(top, top[0])
-    intersection = np.maximum(along, 0) * np.maximum(across, 0)
-    return intersection / (areas + areas[0] - intersection)

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 
 from retinanet.datasets.synthetic.paint import color_near, rounded_mask, smooth_noise
-from retinanet.datasets.synthetic.prints import print_bands, print_plate
+from retinanet.datasets.synthetic.prints import BANDS_SHARE, print_bands, print_plate
 from retinanet.datasets.synthetic.windows import DrawnWindow
-
-BANDS_SHARE = 0.12
 
 
 @dataclasses.dataclass(frozen=True)

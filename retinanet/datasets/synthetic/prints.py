@@ -7,6 +7,8 @@ from retinanet.datasets.synthetic import fonts
 from retinanet.datasets.synthetic.paint import color_near, place_text
 from retinanet.datasets.synthetic.plates import random_label
 
+# So many plates have bands.
+BANDS_SHARE = 0.12
 # Invented names, as long as real ones.
 BRANDS = (
     *("AQUAVELT", "VELTRA", "NOVARIS", "Мерилон", "ЭКОВОДА", "НОРДИКА", "ИМПУЛЬТ", "Сферика", "Акваторис", "HYDRANTA"),

@@ -17,6 +17,9 @@ LAYOUTS = {
     **{(4, 0): 3, (8, 0): 3, (8, 4): 2, (9, 4): 1, (7, 1): 3, (5, 1): 3, (6, 3): 2, (5, 2): 1, (4, 1): 1, (9, 0): 1},
 }
 
+# Of the counters whose wheels all look alike, unframed, so many have no fraction, whatever LAYOUTS says.
+PLAIN_WHOLE_SHARE = 0.8
+
 DISPLAY_SHARE = 0.06
 
 # What of a wheel's height at each end its box leaves out.
@@ -60,7 +63,15 @@ def draw_window(random: np.random.Generator, digital: bool | None = None) -> Dra
         return DrawnWindow(image, corners, boxes, reading, "digital", (), plate)
     style = random_style(random)
     wheels, decimals = weighted(random, LAYOUTS)
+    if decimals and _is_plain(style) and random.spawn(1)[0].random() < PLAIN_WHOLE_SHARE:
+        decimals = 0
     return draw_wheels(random, style, odometer.random_phases(random, wheels), decimals)
+
+
+def _is_plain(style: WindowStyle) -> bool:
+    """Tells whether all wheels look alike, without a frame round any of them."""
+    whole, fraction, framed = style.scheme[:2], style.scheme[2:4], style.scheme[4]
+    return not framed and whole == fraction and np.array_equal(*style.grounds)
 
 
 def _plate_color(random: np.random.Generator, style: WindowStyle) -> np.ndarray:
