@@ -18,10 +18,7 @@ from retinanet import cli
 from retinanet.benchmark.input_sizes import detector
 from retinanet.benchmark.table import as_markdown
 from retinanet.config import STAGE1, STAGE2, ModelConfig
-from retinanet.stage1 import Stage1RetinaNet
-from retinanet.stage2 import Stage2RetinaNet
-
-NETWORKS = {1: Stage1RetinaNet, 2: Stage2RetinaNet}
+from retinanet.training import MODELS
 
 
 def variants(config: ModelConfig) -> dict[str, ModelConfig]:
@@ -62,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     table = [["stage", "network", "ms", "ratio"]]
     for config in (STAGE1, STAGE2):
-        networks = {name: detector(NETWORKS[config.stage](one)) for name, one in variants(config).items()}
+        networks = {name: detector(MODELS[config.stage](one)) for name, one in variants(config).items()}
         noise = np.random.default_rng(0).integers(0, 256, (1, config.input_height, config.input_width, 3))
         times = milliseconds(networks, noise.astype(np.uint8), args.rounds)
         for name, value in times.items():
