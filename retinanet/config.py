@@ -59,8 +59,8 @@ class ModelConfig:
 STAGE1 = ModelConfig(
     stage=1,
     class_names=STAGE1_CLASSES,
-    input_height=256,
-    input_width=256,
+    input_height=224,
+    input_width=224,
     strides=(8, 16),
     anchor_sizes=(20.0, 58.0),
     anchor_scales=(1.0, 1.7, 2.89, 4.9),
