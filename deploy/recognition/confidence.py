@@ -68,7 +68,9 @@ def alternative_texts(reading: Reading, probability: float, count: int = 4) -> t
     for digit in reading.digits:
         ranked = ((digit.label, digit.score), *digit.alternatives)
         total = max(sum(score for _, score in ranked), 1e-6)
-        grown = [(text + label, share * score / total) for text, share in beam for label, score in ranked]
+        # as many labels of one wheel as texts are kept: what ranks lower cannot be in any of these
+        likely = ranked[: count + 1]
+        grown = [(text + label, share * score / total) for text, share in beam for label, score in likely]
         beam = sorted(grown, key=lambda entry: -entry[1])[: count + 1]
     split = len(reading.integer)
     texts = [(join_text(text[:split], text[split:]), share) for text, share in beam]

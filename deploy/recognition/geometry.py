@@ -29,13 +29,13 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
 
 
-def box_corners(box: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Returns the corners (4, 2) of a box (4,), xyxy in shares of the window with these corners and perhaps beyond it.
+def box_corners(boxes: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Returns the corners (..., 4, 2) of boxes (..., 4), xyxy in shares of the window with these corners (4, 2).
 
-    The box lies in the window's own plane, so perspective is kept.
+    They may reach beyond the window, and lie in its own plane, so perspective is kept.
     """
     unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    points = np.asarray(box)[[[0, 1], [2, 1], [2, 3], [0, 3]]]
+    points = np.asarray(boxes)[..., [[0, 1], [2, 1], [2, 3], [0, 3]]]
     return transform_points(points, perspective_matrix(unit, corners))
 
 

@@ -327,9 +327,9 @@ class MeterReader:
         least = settings.min_confidence if self._is_sure(window) else settings.min_confidence_unsure
         if probability < least:
             return unreadable
+        corners = geometry.box_corners(np.stack([digit.box for digit in reading.digits]), cut.corners)
         digits = tuple(
-            RecognizedDigit(digit.label, digit.score, geometry.box_corners(digit.box, cut.corners))
-            for digit in reading.digits
+            RecognizedDigit(digit.label, digit.score, own) for digit, own in zip(reading.digits, corners, strict=True)
         )
         return Recognition(
             success=True,

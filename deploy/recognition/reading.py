@@ -209,8 +209,7 @@ def _scores(digit: Digit) -> np.ndarray:
 
 def _ranked(box: np.ndarray, scores: np.ndarray) -> Digit:
     """Returns the wheel in a box (4,) whose scores (10 or more,) begin with those of the digits 0 to 9."""
-    order = np.argsort(-scores[:_DIGITS], kind="stable")
-    ranked = [(DIGIT_CLASSES[index], float(scores[index])) for index in order]
+    ranked = sorted(zip(DIGIT_CLASSES, scores[:_DIGITS].tolist(), strict=True), key=lambda entry: -entry[1])
     return Digit(*ranked[0], box.astype(np.float32), tuple(ranked[1:]))
 
 
