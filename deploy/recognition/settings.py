@@ -59,7 +59,7 @@ class ReadingSettings:
 
     wheel_score: float = 0.3
     gap_score: float = 0.1
-    fraction_score: float = 0.35
+    fraction_score: float = 0.5
     point_score: float = 0.3
     column_overlap: float = 0.25
     row_distance: float = 0.45
