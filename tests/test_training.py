@@ -120,7 +120,8 @@ def test_damaged_and_foreign_files_are_named(model, tmp_path):
 def test_weights_come_back_as_they_were(model, tmp_path):
     path = tmp_path / "stage1.keras"
     save_atomically(model, path, include_optimizer=False)
-    images = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3)).astype(np.float32)
+    height, width = model.model_config.input_height, model.model_config.input_width
+    images = np.random.default_rng(0).integers(0, 256, (1, height, width, 3)).astype(np.float32)
     expected, got = model(images, training=False), load_model(path, 1)(images, training=False)
     for name in ("box", "classification"):
         np.testing.assert_allclose(np.array(got[name]), np.array(expected[name]), atol=1e-6)
