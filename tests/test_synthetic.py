@@ -17,6 +17,7 @@ from retinanet.datasets.synthetic import (
     fonts,
     odometer,
     photos,
+    prints,
     transplants,
     wheels,
     windows,
@@ -252,7 +253,7 @@ def test_examples_are_what_their_seeds_draw(tmp_path, capsys):
 def test_bands_run_past_a_counter_and_change_nothing_in_it(monkeypatch):
     shots = []
     for share in (0.0, 1.0):
-        monkeypatch.setattr(crops, "BANDS_SHARE", share)
+        monkeypatch.setattr(prints, "BANDS_SHARE", share)
         shots.append([crops.window_crop(11, index) for index in range(12)])
     changed = []
     for plain, banded in zip(*shots, strict=True):

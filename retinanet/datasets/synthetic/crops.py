@@ -16,7 +16,7 @@ from deploy.recognition.geometry import (
 )
 from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
 from retinanet.datasets.synthetic import degradation
-from retinanet.datasets.synthetic.prints import BANDS_SHARE, print_bands
+from retinanet.datasets.synthetic.prints import sometimes_print_bands
 from retinanet.datasets.synthetic.windows import draw_window
 
 # Stage 1 finds corners with errors of about this standard deviation, in shares of the window's width and height.
@@ -122,10 +122,8 @@ def window_crop(seed: int, index: int) -> WindowCrop:
     """Returns the index-th crop of a seed."""
     random = np.random.default_rng([seed, index, 1])
     drawn = draw_window(random)
-    image, bands = drawn.image.astype(np.float32), random.spawn(1)[0]
-    if bands.random() < BANDS_SHARE:
-        low, high = np.round([drawn.corners.min(axis=0), drawn.corners.max(axis=0)]).astype(int)
-        print_bands(bands, image, (*low, *high))
+    image = drawn.image.astype(np.float32)
+    sometimes_print_bands(random, image, drawn.corners)
     pixels, boxes_xyxy, labels = degrade_crop(random, image, drawn.corners, drawn.boxes)
     name = f"drawn_window_{seed}_{index:06d}"
     return WindowCrop(f"{name}.png", functools.partial(np.copy, pixels), split_of(index), name, boxes_xyxy, labels)

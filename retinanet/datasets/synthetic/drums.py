@@ -68,6 +68,11 @@ class WindowStyle:
     tick_reach: float
     downwards: bool
 
+    @property
+    def marks_fraction(self) -> bool:
+        """Whether the scheme's colors or a frame tell the fraction from the whole wheels."""
+        return self.scheme[4] or self.scheme[:2] != self.scheme[2:4]
+
 
 def weighted(random: np.random.Generator, weights: dict):
     """Returns a key of the dictionary, drawn by the weights that are its values."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from retinanet.datasets.synthetic.paint import color_near, rounded_mask, smooth_noise
-from retinanet.datasets.synthetic.prints import BANDS_SHARE, print_bands, print_plate
+from retinanet.datasets.synthetic.prints import print_plate, sometimes_print_bands
 from retinanet.datasets.synthetic.windows import DrawnWindow
 
 
@@ -74,11 +74,7 @@ def draw_face(random: np.random.Generator, window: DrawnWindow | None, unit: flo
         y0, x0 = max(0, corner[1]), max(0, corner[0])
         y1, x1 = min(height, corner[1] + image_height), min(width, corner[0] + image_width)
         plate_layer[y0:y1, x0:x1] = window.image[y0 - corner[1] : y1 - corner[1], x0 - corner[0] : x1 - corner[0]]
-        # from a stream of its own: all else looks the same with bands and without
-        bands = random.spawn(1)[0]
-        if bands.random() < BANDS_SHARE:
-            low, high = (np.round(reduce(window.corners, axis=0)).astype(int) + corner for reduce in (np.min, np.max))
-            print_bands(bands, plate_layer, (*low, *high))
+        sometimes_print_bands(random, plate_layer, window.corners + corner)
         taken.append((corner[0] + 1, corner[1] + 1, corner[0] + image_width, corner[1] + image_height))
     dark = bool(plate.mean() < 90)
     print_plate(random, plate_layer, taken, (x, y), (half_x, half_y), dark)

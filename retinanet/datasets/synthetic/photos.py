@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from deploy.recognition.geometry import expand_corners, perspective_matrix, side_lengths
+from deploy.recognition.geometry import expand_corners, perspective_matrix, rectangle_corners, side_lengths
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, Pending
 from retinanet.datasets.synthetic import degradation, fonts, scenes, transplants
 from retinanet.datasets.synthetic.crops import split_of
@@ -161,7 +161,7 @@ def _stick(random: np.random.Generator, photo: np.ndarray, windows: list[np.ndar
         angle = turn + random.normal(0, 0.15)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         middle = windows[0].mean(axis=0) + along * random.uniform(0.3, 1.5) * _direction(random)
-        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        corners = rectangle_corners(width, height)
         placed = (corners - corners.mean(axis=0)) @ rotation.T + middle
         area = np.zeros_like(keep)
         cv2.fillPoly(area, [np.round(placed).astype(np.int32)], 255)

@@ -69,14 +69,12 @@ def mark_fraction(
     top, bottom = rows
     unit = bottom - top
     start, end = cells[-decimals][0], cells[-1][1]
-    framed = style.scheme[4]
-    if framed:
+    if style.scheme[4]:
         pad = max(1, round(unit * random.uniform(0.02, 0.1)))
         thick = max(1, round(unit * random.uniform(0.03, 0.14)))
         red = color_near(random, "red", 1.0).tolist()
         cv2.rectangle(canvas, (start - pad, top - pad), (end + pad, bottom + pad), red, thick, cv2.LINE_AA)
-    colored = style.scheme[:2] != style.scheme[2:4]
-    if (colored or framed) and random.random() > 0.45:
+    if style.marks_fraction and random.random() > 0.45:
         return
     before = cells[-decimals - 1][1]
     size = unit * random.uniform(0.14, 0.26)

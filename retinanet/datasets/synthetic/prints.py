@@ -91,6 +91,17 @@ def draw_barcode(random: np.random.Generator, canvas: np.ndarray, box: tuple[int
     part[mask] = 35
 
 
+def sometimes_print_bands(random: np.random.Generator, canvas: np.ndarray, corners: np.ndarray) -> None:
+    """Paints bands across a share BANDS_SHARE of the plates, see `print_bands`; `corners` (4, 2) are the counter's.
+
+    Chance is from a stream of its own: all else looks the same with bands and without.
+    """
+    bands = random.spawn(1)[0]
+    if bands.random() < BANDS_SHARE:
+        low, high = np.round([corners.min(axis=0), corners.max(axis=0)]).astype(int)
+        print_bands(bands, canvas, (*low, *high))
+
+
 def print_bands(random: np.random.Generator, canvas: np.ndarray, opening: tuple[int, int, int, int]) -> None:
     """Paints broad coloured bands across a plate, mostly past one end of the counter; the counter hides them.
 

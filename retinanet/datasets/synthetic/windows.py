@@ -70,8 +70,7 @@ def draw_window(random: np.random.Generator, digital: bool | None = None) -> Dra
 
 def _is_plain(style: WindowStyle) -> bool:
     """Tells whether all wheels look alike, without a frame round any of them."""
-    whole, fraction, framed = style.scheme[:2], style.scheme[2:4], style.scheme[4]
-    return not framed and whole == fraction and np.array_equal(*style.grounds)
+    return not style.marks_fraction and np.array_equal(*style.grounds)
 
 
 def _plate_color(random: np.random.Generator, style: WindowStyle) -> np.ndarray:
