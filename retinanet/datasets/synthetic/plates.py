@@ -89,8 +89,20 @@ def mark_fraction(
     cv2.fillPoly(canvas, [points], ink.tolist(), cv2.LINE_AA, shift=4)
 
 
-def finish_plate(random: np.random.Generator, canvas: np.ndarray, box: tuple[int, int, int, int]) -> None:
-    """Adds what stands round the opening (left, top, right, bottom): print, `m³`, a bracket, a bevelled cover glass."""
+def finish_plate(
+    random: np.random.Generator,
+    canvas: np.ndarray,
+    box: tuple[int, int, int, int],
+    fraction_left: float | None,
+) -> None:
+    """Adds what stands round the opening: print, `m³`, a bracket, a bevelled cover glass.
+
+    Args:
+        random: the only source of chance.
+        canvas: is painted on.
+        box: left, top, right and bottom of the opening.
+        fraction_left: where the fraction starts, None without one.
+    """
     left, top, right, bottom = box
     unit = bottom - top
     dark = canvas[2, 2].mean() < 100
@@ -115,21 +127,23 @@ def finish_plate(random: np.random.Generator, canvas: np.ndarray, box: tuple[int
             place_text(canvas, mask, (x, y), color)
     glazed = random.random() < 0.25
     if random.random() < (0.6 if glazed else 0.12):
-        _draw_bracket(random, canvas, box, ink)
+        _draw_bracket(random, canvas, box, fraction_left, ink)
     if glazed:
         pad = round(unit * random.uniform(0.0, 0.18))
         _draw_cover(random, canvas, (left - pad, top - pad, right + pad, bottom + pad))
 
 
-def _draw_bracket(random: np.random.Generator, canvas: np.ndarray, box: tuple, ink: np.ndarray) -> None:
-    """Prints a line round the opening, closed or only at its left part, as far as the whole wheels go."""
+def _draw_bracket(
+    random: np.random.Generator, canvas: np.ndarray, box: tuple, fraction_left: float | None, ink: np.ndarray
+) -> None:
+    """Prints a line round the opening, closed, or, where there is a fraction, as far as the whole wheels go."""
     left, top, right, bottom = box
     unit = bottom - top
     pad, thick = round(unit * random.uniform(0.08, 0.3)), max(1, round(unit * random.uniform(0.02, 0.09)))
-    if random.random() < 0.4:
+    if random.random() < 0.4 or fraction_left is None:
         cv2.rectangle(canvas, (left - pad, top - pad), (right + pad, bottom + pad), ink.tolist(), thick, cv2.LINE_AA)
         return
-    end = round(left + (right - left) * random.uniform(0.5, 0.75))
+    end = round(fraction_left)
     points = [(end, top + round(unit * 0.05)), (end, top - pad), (left - pad, top - pad), (left - pad, bottom + pad)]
     points += [(end, bottom + pad), (end, bottom - round(unit * 0.05))]
     cv2.polylines(canvas, [np.array(points, np.int32)], False, ink.tolist(), thick, cv2.LINE_AA)

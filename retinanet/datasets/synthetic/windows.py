@@ -138,7 +138,8 @@ def draw_wheels(
     if decimals:
         mark_fraction(random, canvas, style, cells, decimals, (y0, y0 + height))
         boxes.append(upright_box(cells[-decimals][0], top, cells[-1][1], bottom, FRACTION_CLASS))
-    finish_plate(random, canvas, (left, y0, right, y0 + height))
+    fraction_left = (cells[-decimals - 1][1] + cells[-decimals][0]) / 2 if decimals else None
+    finish_plate(random, canvas, (left, y0, right, y0 + height), fraction_left)
     text = "".join(map(str, digits))
     reading = f"{text[:-decimals]},{text[-decimals:]}" if decimals else text
     corners = np.array([[left, y0], [right, y0], [right, y0 + height], [left, y0 + height]], np.float32)
