@@ -46,9 +46,17 @@ def test_default_confidence_orders_good_and_bad_readings():
 
 
 def test_alternative_texts():
-    reading = decode([*row("12", 0.8), entry("3", 0.6, 0.3, d4=0.2), entry("floatp", 0.9, 0.3)])
+    reading = decode([*row("12", 0.8), entry("3", 0.6, 0.3, d4=0.2), entry("floatp", 0.99, 0.3)])
     texts = alternative_texts(reading, 0.7)
     assert texts[0] == ("12,3", 0.7)
-    # 3 and 4 share 0.75 to 0.25 on the last wheel, and nothing else is possible
-    assert texts[1] == ("12,4", pytest.approx(0.3))
+    # 3 and 4 share 0.75 to 0.25 on the last wheel, and hardly anything else is possible
+    assert texts[1] == ("12,4", pytest.approx(0.3, abs=1e-3))
     assert sum(probability for _, probability in texts) == pytest.approx(1)
+
+
+def test_a_doubtful_comma_makes_an_alternative():
+    reading = decode([*row("123", 1.0), entry("floatp", 0.55, 0.3)])
+    assert alternative_texts(reading, 0.5) == (("12,3", 0.5), ("123", pytest.approx(0.5)))
+    reading = decode([*row("123", 1.0), entry("floatp", 0.45, 0.3)])
+    (own, _), (other, share) = alternative_texts(reading, 0.8)
+    assert (own, other, share) == ("123", "12,3", pytest.approx(0.2))

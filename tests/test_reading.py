@@ -3,6 +3,7 @@ import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
 from deploy.recognition.reading import (
+    Comma,
     decode_reading,
     join_text,
     merge_parts,
@@ -68,6 +69,26 @@ def test_odd_fraction_regions(centre, width, score, text):
 def test_the_best_fraction_region_counts():
     regions = [entry("floatp", 0.5, 0.6, width=0.5), entry("floatp", 0.8, 0.75, width=0.2)]
     assert decode([*row("00595825"), *regions]).text == "005958,25"
+
+
+@pytest.mark.parametrize(
+    ("score", "comma"),
+    [
+        (0.85, Comma(5, pytest.approx(0.9933, abs=1e-4), 8)),
+        (0.55, Comma(5, pytest.approx(0.5), 8)),
+        (0.37, Comma(8, pytest.approx(0.9526, abs=1e-4), 5)),
+    ],
+)
+def test_a_region_of_middling_score_leaves_the_comma_in_doubt(score, comma):
+    assert decode([*row("00595825"), entry("floatp", score, 0.7, width=0.3)]).comma == comma
+
+
+def test_without_a_region_the_comma_is_no_doubt():
+    assert decode(row("123")).comma == Comma(3, 1.0, 3)
+    # a region before the first wheel says nothing
+    assert decode([*row("123"), entry("floatp", 0.4, 0.2, width=0.4)]).comma == Comma(3, 1.0, 3)
+    point = entry("point", 0.7, 0.25, width=0.02, y=0.8, height=0.1)
+    assert decode([*row("123"), point]).comma == Comma(2, 1.0, 3)
 
 
 def test_decimal_point_of_a_display():

@@ -61,8 +61,8 @@ def confidence(features: np.ndarray, model: ConfidenceModel | None = None) -> fl
 def alternative_texts(reading: Reading, probability: float, count: int = 4) -> tuple[tuple[str, float], ...]:
     """Returns the likeliest texts with their probabilities, the reading's own first.
 
-    The digits' scores, made to sum to 1 on each wheel, are taken as independent; the reading's own text has the
-    given probability and the others share the rest in proportion.
+    The digits' scores, made to sum to 1 on each wheel, and the comma are taken as independent; the reading's own text
+    has the given probability and the others share the rest in proportion.
     """
     beam = [("", 1.0)]
     for digit in reading.digits:
@@ -72,8 +72,14 @@ def alternative_texts(reading: Reading, probability: float, count: int = 4) -> t
         likely = ranked[: count + 1]
         grown = [(text + label, share * score / total) for text, share in beam for label, score in likely]
         beam = sorted(grown, key=lambda entry: -entry[1])[: count + 1]
-    split = len(reading.integer)
-    texts = [(join_text(text[:split], text[split:]), share) for text, share in beam]
+    comma = reading.comma
+    places = {comma.other: 1 - comma.probability, comma.start: comma.probability}
+    with_commas = [
+        (join_text(text[:place], text[place:]), share * likely)
+        for text, share in beam
+        for place, likely in places.items()
+    ]
+    texts = sorted(with_commas, key=lambda entry: -entry[1])
     own = next((share for text, share in texts if text == reading.text), 0.0)
     rest = (1 - probability) / max(1 - own, 1e-6)
     others = [(text, min(share * rest, probability)) for text, share in texts if text != reading.text]

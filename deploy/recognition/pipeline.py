@@ -323,7 +323,8 @@ class MeterReader:
         if len(reading.digits) < settings.min_digits:
             return unreadable
         features = confidence_features(reading, window.score)
-        probability = confidence(features, self.models.confidence)
+        # validation labels hardly ever tell of a doubtful comma: the fitted confidence knows the digits alone
+        probability = confidence(features, self.models.confidence) * reading.comma.probability
         least = settings.min_confidence if self._is_sure(window) else settings.min_confidence_unsure
         if probability < least:
             return unreadable

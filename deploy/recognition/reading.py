@@ -1,6 +1,7 @@
 """From the boxes that stage 2 found in a window to the reading."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from statistics import median  # on so few numbers much faster than NumPy's
 
@@ -22,6 +23,8 @@ _PART_WHEELS = 4
 # From this distance between the last wheel's middle and the window's end, in distances between wheels, one more wheel
 # may stand there.
 _ROOM_FOR_A_WHEEL = 1.1
+# How likely a fraction's region of some score is one: a logistic function, fitted to drawn windows.
+_FRACTION_MIDDLE, _FRACTION_SPREAD = 0.55, 0.06
 # Wheels of two looks are the same if their middles are no further apart, in distances between wheels.
 _SAME_WHEEL = 0.35
 
@@ -44,6 +47,21 @@ class Digit:
 
 
 @dataclasses.dataclass(frozen=True)
+class Comma:
+    """Where a reading has its comma, and where else it might be.
+
+    Attributes:
+        start: how many digits stand before it; all of them where there is no fraction.
+        probability: 0 to 1, that it belongs there.
+        other: how many digits would stand before it otherwise; all of them: there would be no fraction.
+    """
+
+    start: int
+    probability: float
+    other: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Reading:
     """What stands in a window.
 
@@ -53,6 +71,7 @@ class Reading:
         fraction: those after it, often none.
         digits: left to right.
         score: mean of the digits' scores, 0 without digits.
+        comma: of the text.
     """
 
     text: str
@@ -60,6 +79,7 @@ class Reading:
     fraction: str
     digits: tuple[Digit, ...]
     score: float
+    comma: Comma
 
     @property
     def evidence(self) -> float:
@@ -84,7 +104,7 @@ def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: Readin
     boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
     chosen = _wheels(boxes, class_scores, settings)
     digits = tuple(_ranked(boxes[index], class_scores[index]) for index in chosen)
-    return _reading(digits, _fraction_start(boxes, class_scores, chosen, settings))
+    return _reading(digits, _comma(boxes, class_scores, chosen, settings))
 
 
 def row_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
@@ -150,8 +170,8 @@ def merge_rows(reading: Reading, rows: Sequence[Reading], regions: Sequence[np.n
     [row], [region] = rows, regions
     moved = _moved(row.digits, region)
     if row.evidence > reading.evidence:
-        return _with_scores_of(moved, [reading.digits], len(row.integer))
-    return _with_scores_of(reading.digits, [moved], len(reading.integer))
+        return _with_scores_of(moved, [reading.digits], row.comma)
+    return _with_scores_of(reading.digits, [moved], reading.comma)
 
 
 def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
@@ -165,7 +185,7 @@ def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np
         regions: (4,) xyxy each, in shares of the window: where the parts lie.
     """
     looks = [_moved(part.digits, region) for part, region in zip(parts, regions, strict=True)]
-    return _with_scores_of(reading.digits, looks, len(reading.integer))
+    return _with_scores_of(reading.digits, looks, reading.comma)
 
 
 def _moved(digits: Sequence[Digit], region: np.ndarray) -> tuple[Digit, ...]:
@@ -177,7 +197,7 @@ def _moved(digits: Sequence[Digit], region: np.ndarray) -> tuple[Digit, ...]:
     )
 
 
-def _with_scores_of(digits: Sequence[Digit], looks: Sequence[Sequence[Digit]], split: int) -> Reading:
+def _with_scores_of(digits: Sequence[Digit], looks: Sequence[Sequence[Digit]], comma: Comma) -> Reading:
     """Returns the reading of these digits; one that other looks saw too has the mean of its scores and their mean."""
     reach = _SAME_WHEEL * _pitch(digits) if len(digits) > 1 else 0.0
     merged = []
@@ -188,13 +208,14 @@ def _with_scores_of(digits: Sequence[Digit], looks: Sequence[Sequence[Digit]], s
             if same is not None and abs(_middle(same) - _middle(digit)) <= reach:
                 seen.append(_scores(same))
         merged.append(_ranked(digit.box, (_scores(digit) + np.mean(seen, axis=0)) / 2) if seen else digit)
-    return _reading(tuple(merged), split)
+    return _reading(tuple(merged), comma)
 
 
-def _reading(digits: tuple[Digit, ...], split: int) -> Reading:
+def _reading(digits: tuple[Digit, ...], comma: Comma) -> Reading:
     text = "".join(digit.label for digit in digits)
+    integer, fraction = text[: comma.start], text[comma.start :]
     score = float(np.mean([digit.score for digit in digits])) if digits else 0.0
-    return Reading(join_text(text[:split], text[split:]), text[:split], text[split:], digits, score)
+    return Reading(join_text(integer, fraction), integer, fraction, digits, score, comma)
 
 
 def _middle(digit: Digit) -> float:
@@ -284,19 +305,30 @@ def _fill_gaps(boxes: np.ndarray, chosen: list[int], weak: list[int], settings: 
     return found
 
 
-def _fraction_start(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], settings: ReadingSettings) -> int:
-    """Returns how many digits stand before the comma; all of them where no sign of a fraction is found.
+def _comma(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], settings: ReadingSettings) -> Comma:
+    """Returns the comma of the chosen wheels; there is none where no sign of a fraction is found.
 
     The fraction runs from the left edge of its region to the last digit, as no counter has whole units to the right
-    of a fraction. A region or a point with no digit before it says nothing.
+    of a fraction. A region or a point with no digit before it says nothing, and a point is not doubted.
     """
     centres = [(boxes[index, 0] + boxes[index, 2]) / 2 for index in chosen]
-    for label, least in ((_FRACTION, settings.fraction_score), (_POINT, settings.point_score)):
-        if not len(boxes) or class_scores[:, label].max() < least:
-            continue
-        box = boxes[np.argmax(class_scores[:, label])]
-        edge = box[0] if label == _FRACTION else (box[0] + box[2]) / 2
-        before = sum(centre < edge for centre in centres)
-        if 0 < before < len(centres):
-            return before
-    return len(chosen)
+    wheels, region_share = len(centres), 0.0
+    region = point = wheels
+    if len(boxes):
+        best = np.argmax(class_scores[:, _FRACTION])
+        region = _wheels_before(boxes[best, 0], centres)
+        region_score = float(class_scores[best, _FRACTION])
+        if region < wheels:
+            region_share = 1 / (1 + math.exp((_FRACTION_MIDDLE - region_score) / _FRACTION_SPREAD))
+            if region_score >= settings.fraction_score:
+                return Comma(region, region_share, wheels)
+        best = np.argmax(class_scores[:, _POINT])
+        if class_scores[best, _POINT] >= settings.point_score:
+            point = _wheels_before((boxes[best, 0] + boxes[best, 2]) / 2, centres)
+    return Comma(wheels, 1 - region_share, region) if point == wheels else Comma(point, 1.0, wheels)
+
+
+def _wheels_before(edge: float, centres: Sequence[float]) -> int:
+    """Returns how many wheels stand before an edge; all where it has wheels on one side alone."""
+    before = sum(centre < edge for centre in centres)
+    return before or len(centres)
