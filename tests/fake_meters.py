@@ -97,8 +97,8 @@ class Stage1:
 class Stage2:
     """Reads the fields' greys where they stand in a window rectified with the usual margin."""
 
-    def __init__(self, digit_score=0.95):
-        self.digit_score = digit_score
+    def __init__(self, digit_score=0.95, fraction_score=0.99):
+        self.digit_score, self.fraction_score = digit_score, fraction_score
         self.seen = []
 
     def __call__(self, images):
@@ -121,7 +121,7 @@ class Stage2:
             first = boxes[index, len(DIGITS) - FRACTION]
             last = boxes[index, len(DIGITS) - 1]
             boxes[index, 20] = (first[0], first[1], last[2], last[3])
-            class_scores[index, 20, 14] = 0.8
+            class_scores[index, 20, 14] = self.fraction_score
         return {
             "boxes": boxes,
             "class_scores": class_scores,
@@ -130,5 +130,5 @@ class Stage2:
         }
 
 
-def models(digit_score=0.95, **options):
-    return Models(Stage1(**options), Stage2(digit_score), SIZE, STAGE2_SIZE)
+def models(digit_score=0.95, fraction_score=0.99, **options):
+    return Models(Stage1(**options), Stage2(digit_score, fraction_score), SIZE, STAGE2_SIZE)

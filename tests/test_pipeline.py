@@ -124,6 +124,16 @@ def test_an_unsure_window_is_a_meter_only_where_its_reading_is_sure():
     assert strict.read(photo).text == TEXT and unsure.read(photo).reason == ""
 
 
+def test_a_doubtful_comma_counts_in_the_confidence_but_makes_no_meter_none():
+    photo = fake_meters.meter_photo(CORNERS)
+    sure, doubtful = (MeterReader(fake_meters.models(score=0.74, fraction_score=score)) for score in (1.0, 0.55))
+    sure, doubtful = sure.read(photo), doubtful.read(photo)
+    assert sure.text == doubtful.text == TEXT
+    assert doubtful.confidence == pytest.approx(sure.confidence / 2, rel=1e-3)
+    assert doubtful.confidence < 0.75 < sure.confidence
+    assert doubtful.alternatives[1] == (TEXT.replace(",", ""), pytest.approx(doubtful.confidence))
+
+
 def test_an_unsure_window_without_digits_is_no_meter(monkeypatch):
     assert MeterReader(fake_meters.models(label=2, score=0.6)).read(fake_meters.meter_photo(CORNERS)).corners is None
     monkeypatch.setattr(fake_meters, "DIGITS", "12")

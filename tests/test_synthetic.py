@@ -17,6 +17,7 @@ from retinanet.datasets.synthetic import (
     fonts,
     odometer,
     photos,
+    plates,
     prints,
     transplants,
     wheels,
@@ -273,6 +274,22 @@ def test_wheels_that_all_look_alike_seldom_have_a_fraction():
         plain[windows._is_plain(style)].append("," in window.reading)
     assert len(plain[True]) > 20
     assert np.mean(plain[True]) < 0.3 < 0.6 < np.mean(plain[False])
+
+
+@pytest.mark.parametrize(("fraction_left", "open_ones"), [(None, 0), (120.0, 15)])
+def test_a_bracket_ends_where_the_fraction_starts_or_goes_all_round(fraction_left, open_ones):
+    is_open = []
+    for seed in range(40):
+        canvas = np.zeros((120, 300, 3), np.float32)
+        plates._draw_bracket(
+            np.random.default_rng(seed), canvas, (60, 40, 240, 80), fraction_left, np.array([255.0] * 3)
+        )
+        columns = np.flatnonzero(canvas.any(axis=(0, 2)))
+        assert columns[0] < 60
+        is_open.append(columns[-1] < 240)
+        assert columns[-1] == pytest.approx(120, abs=3) if is_open[-1] else columns[-1] > 240
+    assert sum(is_open) >= open_ones
+    assert any(is_open) == bool(open_ones)
 
 
 def test_stickers_lie_beside_windows_and_change_nothing_else(monkeypatch):

@@ -323,11 +323,12 @@ class MeterReader:
         if len(reading.digits) < settings.min_digits:
             return unreadable
         features = confidence_features(reading, window.score)
-        # validation labels hardly ever tell of a doubtful comma: the fitted confidence knows the digits alone
-        probability = confidence(features, self.models.confidence) * reading.comma.probability
+        digits_right = confidence(features, self.models.confidence)
         least = settings.min_confidence if self._is_sure(window) else settings.min_confidence_unsure
-        if probability < least:
+        # whether it is a meter, the digits tell; where the comma stands may be in doubt on a good one
+        if digits_right < least:
             return unreadable
+        probability = digits_right * reading.comma.probability
         corners = geometry.box_corners(np.stack([digit.box for digit in reading.digits]), cut.corners)
         digits = tuple(
             RecognizedDigit(digit.label, digit.score, own) for digit, own in zip(reading.digits, corners, strict=True)

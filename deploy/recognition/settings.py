@@ -53,7 +53,8 @@ class ReadingSettings:
         min_digits: a window with fewer digits is unreadable.
         read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
             then those of its parts in which one still does.
-        min_confidence: a reading less sure than this is none: what is read off plates, pages and price tags mostly is.
+        min_confidence: a reading whose digits are less sure than this is none: what is read off plates, pages and price
+            tags mostly is.
         min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
     """
 
