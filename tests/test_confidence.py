@@ -55,7 +55,7 @@ def test_alternative_texts():
 
 
 def test_a_doubtful_comma_makes_an_alternative():
-    reading = decode([*row("123", 1.0), entry("floatp", 0.54, 0.3)])
+    reading = decode([*row("123", 1.0), entry("floatp", 0.53, 0.3)])
     assert alternative_texts(reading, 0.5) == (("12,3", 0.5), ("123", pytest.approx(0.5)))
     reading = decode([*row("123", 1.0), entry("floatp", 0.45, 0.3)])
     (own, _), (other, share) = alternative_texts(reading, 0.8)

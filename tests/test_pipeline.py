@@ -126,7 +126,7 @@ def test_an_unsure_window_is_a_meter_only_where_its_reading_is_sure():
 
 def test_a_doubtful_comma_counts_in_the_confidence_but_makes_no_meter_none():
     photo = fake_meters.meter_photo(CORNERS)
-    sure, doubtful = (MeterReader(fake_meters.models(score=0.74, fraction_score=score)) for score in (1.0, 0.54))
+    sure, doubtful = (MeterReader(fake_meters.models(score=0.74, fraction_score=score)) for score in (1.0, 0.53))
     sure, doubtful = sure.read(photo), doubtful.read(photo)
     assert sure.text == doubtful.text == TEXT
     assert doubtful.confidence == pytest.approx(sure.confidence / 2, rel=1e-2)

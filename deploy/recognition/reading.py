@@ -24,7 +24,7 @@ _PART_WHEELS = 4
 # may stand there.
 _ROOM_FOR_A_WHEEL = 1.1
 # How likely a fraction's region of some score is one: a logistic function, fitted to drawn windows.
-_FRACTION_MIDDLE, _FRACTION_SPREAD = 0.54, 0.08
+_FRACTION_MIDDLE, _FRACTION_SPREAD = 0.53, 0.08
 # Wheels of two looks are the same if their middles are no further apart, in distances between wheels.
 _SAME_WHEEL = 0.35
 
