@@ -52,7 +52,7 @@ def _log_odds(shares: np.ndarray | float) -> np.ndarray:
 
 
 def confidence(features: np.ndarray, model: ConfidenceModel | None = None) -> float:
-    """Returns the probability, 0 to 1, that the text of a reading with these features is right."""
+    """Returns the probability, 0 to 1, that the text of a reading with these features is right, its comma aside."""
     model = model or ConfidenceModel()
     logit = model.intercept + float(np.dot(model.weights, features))
     return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))

@@ -312,20 +312,19 @@ def _comma(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], setti
     of a fraction. A region or a point with no digit before it says nothing, and a point is not doubted.
     """
     centres = [(boxes[index, 0] + boxes[index, 2]) / 2 for index in chosen]
-    wheels, region_share = len(centres), 0.0
-    region = point = wheels
-    if len(boxes):
-        best = np.argmax(class_scores[:, _FRACTION])
-        region = _wheels_before(boxes[best, 0], centres)
-        region_score = float(class_scores[best, _FRACTION])
-        if region < wheels:
-            region_share = 1 / (1 + math.exp((_FRACTION_MIDDLE - region_score) / _FRACTION_SPREAD))
-            if region_score >= settings.fraction_score:
-                return Comma(region, region_share, wheels)
-        best = np.argmax(class_scores[:, _POINT])
-        if class_scores[best, _POINT] >= settings.point_score:
-            point = _wheels_before((boxes[best, 0] + boxes[best, 2]) / 2, centres)
-    return Comma(wheels, 1 - region_share, region) if point == wheels else Comma(point, 1.0, wheels)
+    wheels = len(centres)
+    if not wheels:
+        return Comma(0, 1.0, 0)
+    best = np.argmax(class_scores[:, _FRACTION])
+    region, score = _wheels_before(boxes[best, 0], centres), float(class_scores[best, _FRACTION])
+    share = 1 / (1 + math.exp((_FRACTION_MIDDLE - score) / _FRACTION_SPREAD)) if region < wheels else 0.0
+    if region < wheels and score >= settings.fraction_score:
+        return Comma(region, share, wheels)
+    best = np.argmax(class_scores[:, _POINT])
+    point = _wheels_before((boxes[best, 0] + boxes[best, 2]) / 2, centres)
+    if point < wheels and class_scores[best, _POINT] >= settings.point_score:
+        return Comma(point, 1.0, wheels)
+    return Comma(wheels, 1 - share, region)
 
 
 def _wheels_before(edge: float, centres: Sequence[float]) -> int:
