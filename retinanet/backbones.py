@@ -1,12 +1,14 @@
-"""EfficientNet-Lite0 from KerasCV as the backbone of both stages."""
+"""The backbones that both stages can be built on, with the input scale that their ImageNet weights know."""
+
+import dataclasses
+from collections.abc import Callable
 
 import keras
 import keras_cv
 
-# The published network: input (x - 127) / 128.
-PIXEL_SCALE = 1 / 128
-PIXEL_OFFSET = -127 / 128
-PYRAMID_LAYERS = {"P3": "block3b_add", "P4": "block5c_add", "P5": "block7a_project_bn"}
+from retinanet.config import ModelConfig
+
+LEVELS = ("P3", "P4", "P5")
 
 
 def efficientnet_lite0() -> keras.Model:
@@ -25,30 +27,78 @@ def efficientnet_lite0() -> keras.Model:
     )
 
 
-def pyramid_backbone(height: int, width: int, weights: str | None = None, frozen_until: str = "") -> keras.Model:
+def mobilenet_v2() -> keras.Model:
+    """Returns MobileNetV2 1.0 without its classifier, as the ImageNet weights know it.
+
+    Keras' batch normalisation follows with a momentum of 0.999, too slowly for trainings of a few thousand steps.
+    """
+    network = keras.applications.MobileNetV2(input_shape=(None, None, 3), include_top=False, weights=None)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.99
+    return network
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A network and how it is used.
+
+    Attributes:
+        title: its name in messages.
+        build: returns the network without its classifier.
+        pixel_scale: factor on RGB pixels 0..255.
+        pixel_offset: added after that.
+        pyramid_layers: names of the layers with strides 8, 16 and 32.
+    """
+
+    title: str
+    build: Callable[[], keras.Model]
+    pixel_scale: float
+    pixel_offset: float
+    pyramid_layers: tuple[str, str, str]
+
+
+BACKBONES = {
+    "efficientnet_lite0": Backbone(
+        "EfficientNet-Lite0",
+        efficientnet_lite0,
+        1 / 128,
+        -127 / 128,
+        ("block3b_add", "block5c_add", "block7a_project_bn"),
+    ),
+    "mobilenet_v2": Backbone(
+        "MobileNetV2",
+        mobilenet_v2,
+        1 / 127.5,
+        -1.0,
+        ("block_5_add", "block_12_add", "block_16_project_BN"),
+    ),
+}
+
+
+def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.Model:
     """Returns a model from RGB pixels (batch, height, width, 3) in 0..255 to features P3, P4 and P5.
 
     Args:
-        height: pixels, a multiple of 32.
-        width: pixels, a multiple of 32.
-        weights: path of ImageNet weights (`.weights.h5`) of `efficientnet_lite0`; random weights without.
-        frozen_until: name of the last layer that is not trained; empty trains all.
+        config: tells the network, the size of its input and what of it is not trained.
+        weights: path of the network's ImageNet weights (`.weights.h5`); random weights without.
     """
-    network = efficientnet_lite0()
+    parts = BACKBONES[config.backbone]
+    network = parts.build()
     if weights:
         network.load_weights(weights)
-    if frozen_until:
+    if config.frozen_until:
         for layer in network.layers:
             layer.trainable = False
-            if layer.name == frozen_until:
+            if layer.name == config.frozen_until:
                 break
-    features = keras.Model(network.input, [network.get_layer(name).output for name in PYRAMID_LAYERS.values()])
-    images = keras.Input((height, width, 3), name="images")
-    scaled = keras.layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET)(images)
+    features = keras.Model(network.input, [network.get_layer(layer).output for layer in parts.pyramid_layers])
+    images = keras.Input((config.input_height, config.input_width, 3), name="images")
+    scaled = keras.layers.Rescaling(parts.pixel_scale, parts.pixel_offset)(images)
     outputs = {
         level: keras.layers.Identity(name=level)(feature)
-        for level, feature in zip(PYRAMID_LAYERS, features(scaled), strict=True)
+        for level, feature in zip(LEVELS, features(scaled), strict=True)
     }
     backbone = keras.Model(images, outputs, name="backbone")
-    backbone.pyramid_level_inputs = {level: level for level in PYRAMID_LAYERS}
+    backbone.pyramid_level_inputs = {level: level for level in LEVELS}
     return backbone

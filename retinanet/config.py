@@ -18,8 +18,9 @@ class ModelConfig:
         anchor_sizes: square root of an anchor's area in pixels on each of these levels.
         anchor_scales: factors on the sizes, the same on every level.
         anchor_aspect_ratios: anchor width / height.
-        pyramid_channels: channels of the feature pyramid and of the heads.
         head_layers: convolutions before a head's last one.
+        backbone: a name in `retinanet.backbones.BACKBONES`.
+        pyramid_channels: channels of the feature pyramid and of the heads.
         frozen_until: the last backbone layer that is not trained; its edges and blobs fit any photo as ImageNet
             left them, and a training step becomes a quarter cheaper.
     """
@@ -33,6 +34,7 @@ class ModelConfig:
     anchor_aspect_ratios: tuple[float, ...]
     head_layers: int
     strides: tuple[int, ...] = (8, 16, 32)
+    backbone: str = "efficientnet_lite0"
     pyramid_channels: int = 64
     frozen_until: str = ""
 

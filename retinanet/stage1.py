@@ -33,9 +33,7 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
     """
 
     def __init__(self, model_config: ModelConfig = STAGE1, backbone_weights: str | None = None, **kwargs):
-        backbone = pyramid_backbone(
-            model_config.input_height, model_config.input_width, backbone_weights, model_config.frozen_until
-        )
+        backbone = pyramid_backbone(model_config, backbone_weights)
         feature_pyramid = FeaturePyramid(
             model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
         )

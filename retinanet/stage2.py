@@ -21,7 +21,7 @@ NEGATIVE_IOU = 0.35
 
 @keras.saving.register_keras_serializable("meter_reader")
 class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
-    """KerasCV's RetinaNet with EfficientNet-Lite0, a slim pyramid and slim heads.
+    """KerasCV's RetinaNet with a light backbone, a slim pyramid and slim heads.
 
     Inputs are RGB pixels 0..255, (batch, 128, 256, 3); labels a dictionary of `boxes` (batch, n, 4), xyxy in pixels,
     and `classes` (batch, n), padded with -1.
@@ -37,9 +37,7 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
             box_variance=BOX_VARIANCE,
         )
         super().__init__(
-            backbone=pyramid_backbone(
-                model_config.input_height, model_config.input_width, backbone_weights, model_config.frozen_until
-            ),
+            backbone=pyramid_backbone(model_config, backbone_weights),
             num_classes=len(model_config.class_names),
             bounding_box_format="xyxy",
             label_encoder=label_encoder,

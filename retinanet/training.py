@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
+from retinanet.backbones import BACKBONES
 from retinanet.config import STAGE1, STAGE2, ModelConfig, TrainingConfig
 from retinanet.datasets.input_pipeline import training_batches, validation_batches
 from retinanet.detection import Detector
@@ -111,7 +112,8 @@ def _fresh_model(run: TrainingRun) -> keras.Model:
     try:
         model = MODELS[run.stage](MODEL_CONFIGS[run.stage], backbone_weights=backbone_weights)
     except (OSError, ValueError) as error:
-        raise UserError(f"{backbone_weights}: not weights of EfficientNet-Lite0: {error}") from error
+        title = BACKBONES[MODEL_CONFIGS[run.stage].backbone].title
+        raise UserError(f"{backbone_weights}: not weights of {title}: {error}") from error
     if weights:
         initial = load_model(weights, run.stage)
         _check_fits(initial.model_config, model.model_config, weights)

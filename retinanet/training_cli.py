@@ -92,7 +92,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, stage: int, defaults
         type=existing_path,
         metavar="FILE",
         default=shipped_weights(stage),
-        help="a .keras file of this stage, or ImageNet weights of EfficientNet-Lite0 (.weights.h5) "
+        help="a .keras file of this stage, or ImageNet weights of its backbone (.weights.h5) "
         f"(default: deploy/retinanet/stage{stage}.keras if it is there)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of order and augmentation (0)")

@@ -10,7 +10,8 @@ def test_each_variant_is_another_network():
     for config in (STAGE1, STAGE2):
         variants = lighter_networks.variants(config)
         assert variants["chosen"] == config
-        assert len(set(map(str, variants.values()))) == len(variants) == 6
+        assert len(set(map(str, variants.values()))) == len(variants) == 7
+        assert sum(variant.backbone != config.backbone for variant in variants.values()) == 1
         fewer = variants[f"{len(config.strides) - 1} levels instead of {len(config.strides)}"]
         assert len(fewer.strides) == len(fewer.anchor_sizes) == len(config.strides) - 1
 

@@ -10,12 +10,15 @@ import train_stage1
 import train_stage2
 from deploy.recognition.errors import UserError
 from retinanet import training
+from retinanet.backbones import BACKBONES
+from retinanet.config import STAGE1, STAGE2
 from retinanet.datasets import builders
 from retinanet.datasets.synthetic.photos import photos
 from retinanet.persistence import load_model, save_atomically
 from retinanet.stage1 import Stage1RetinaNet
 
 TRAIN = {1: train_stage1.main, 2: train_stage2.main}
+OTHER_BACKBONE = next(name for name in BACKBONES if name not in (STAGE1.backbone, STAGE2.backbone))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,7 @@ def test_resuming_without_a_file_says_so(dataset, tmp_path):
     [
         ({"input_height": 192, "input_width": 224}, "go on at 224 x 192"),
         ({"pyramid_channels": 32}, "than retinanet/config.py describes: pyramid_channels 64, expected 32"),
+        ({"backbone": OTHER_BACKBONE, "frozen_until": ""}, f", expected {OTHER_BACKBONE}"),
     ],
 )
 def test_initial_weights_of_another_configuration_are_told(trained, monkeypatch, capsys, change, told):
@@ -93,6 +97,13 @@ def test_initial_weights_of_another_configuration_are_told(trained, monkeypatch,
         # too large a batch: nothing is trained
         TRAIN[stage]([*arguments, "--initial_weights", str(state), "--batch_size", "1000"])
     assert told in capsys.readouterr().out + str(error.value)
+
+
+def test_weights_of_another_backbone_are_refused(dataset, tmp_path):
+    weights = tmp_path / "some.weights.h5"
+    BACKBONES[OTHER_BACKBONE].build().save_weights(weights)
+    with pytest.raises(UserError, match=f"not weights of {BACKBONES[STAGE2.backbone].title}"):
+        train_stage2.main(["--dataset_path", str(dataset), "--initial_weights", str(weights)])
 
 
 @pytest.fixture(scope="module")

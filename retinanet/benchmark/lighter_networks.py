@@ -1,4 +1,4 @@
-"""What slimmer networks would save: one image through each, with OpenVINO in float32.
+"""What lighter networks would save: one image through each, with OpenVINO in float32.
 
     python -m retinanet.benchmark.lighter_networks
 
@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from retinanet import cli
+from retinanet.backbones import BACKBONES
 from retinanet.benchmark.input_sizes import detector
 from retinanet.benchmark.table import as_markdown
 from retinanet.config import STAGE1, STAGE2, ModelConfig
@@ -25,8 +26,14 @@ def variants(config: ModelConfig) -> dict[str, ModelConfig]:
     """Returns configurations by name, the given one first."""
     channels, layers, levels = config.pyramid_channels, config.head_layers, len(config.strides)
     replace = dataclasses.replace
+    others = {
+        f"backbone {backbone.title}": replace(config, backbone=name, frozen_until="")
+        for name, backbone in BACKBONES.items()
+        if name != config.backbone
+    }
     return {
         "chosen": config,
+        **others,
         f"{channels * 3 // 4} channels instead of {channels}": replace(config, pyramid_channels=channels * 3 // 4),
         f"{channels // 2} channels": replace(config, pyramid_channels=channels // 2),
         f"heads of {layers - 1} layers instead of {layers}": replace(config, head_layers=layers - 1),
