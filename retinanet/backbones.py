@@ -1,6 +1,7 @@
 """The backbones that both stages can be built on, with the input scale that their ImageNet weights know."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 
 import keras
@@ -82,11 +83,15 @@ def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.M
     Args:
         config: tells the network, the size of its input and what of it is not trained.
         weights: path of the network's ImageNet weights (`.weights.h5`); random weights without.
+
+    Raises:
+        ValueError: the weights are another network's.
+        OSError: the file cannot be read.
     """
     parts = BACKBONES[config.backbone]
     network = parts.build()
     if weights:
-        network.load_weights(weights)
+        _load_weights(network, weights)
     if config.frozen_until:
         for layer in network.layers:
             layer.trainable = False
@@ -102,3 +107,13 @@ def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.M
     backbone = keras.Model(images, outputs, name="backbone")
     backbone.pyramid_level_inputs = {level: level for level in LEVELS}
     return backbone
+
+
+def _load_weights(network: keras.Model, path: str) -> None:
+    with warnings.catch_warnings():
+        # Keras itself goes on without the layers that a file lacks
+        warnings.filterwarnings("error", "Skipping nested container")
+        try:
+            network.load_weights(path)
+        except UserWarning as error:
+            raise ValueError("some of its layers are missing") from error
