@@ -23,7 +23,7 @@ def test_times_are_told_apart():
 
 
 def test_table(monkeypatch, capsys):
-    monkeypatch.setattr(lighter_networks, "detector", lambda model: model)
+    monkeypatch.setattr(lighter_networks, "openvino_network", lambda model: model)
     monkeypatch.setattr(lighter_networks, "MODELS", dict.fromkeys((1, 2), lambda config: lambda picture: None))
     monkeypatch.setattr(
         lighter_networks, "milliseconds", lambda networks, picture, rounds: dict.fromkeys(networks, 2.0)

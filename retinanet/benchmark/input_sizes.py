@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +45,19 @@ def at_size(model, height: int, width: int):
     return other
 
 
-def detector(model) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Returns a model of a stage under OpenVINO in float32, as `Models` holds it."""
+def openvino_network(model) -> OpenVinoNetwork:
+    """Returns a model of a stage under OpenVINO in float32: from images to candidates, before suppression."""
     config = model.model_config
     with tempfile.TemporaryDirectory() as folder:
         conversion.write_openvino(conversion.to_openvino(model), Path(folder) / OpenVinoNetwork.FILE)
-        network = OpenVinoNetwork(Path(folder), (config.input_height, config.input_width))
+        return OpenVinoNetwork(Path(folder), (config.input_height, config.input_width))
+
+
+def detector(model) -> Detector:
+    """Returns a model of a stage under OpenVINO in float32, as `Models` holds it."""
+    config = model.model_config
     find = find_windows if config.stage == 1 else find_digits
-    return Detector(network, functools.partial(find, rules=conversion.suppression_rules(config)))
+    return Detector(openvino_network(model), functools.partial(find, rules=conversion.suppression_rules(config)))
 
 
 def variants(

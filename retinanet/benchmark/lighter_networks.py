@@ -2,8 +2,9 @@
 
     python -m retinanet.benchmark.lighter_networks
 
-The weights are random: time does not depend on them. What a network reads, only training tells; this table tells for
-which it is worth while.
+The weights are random: a network's time does not depend on them. That of the suppression behind it does, by how many
+candidates there are, and is left out. What a network reads, only training tells; this table tells for which it is
+worth while.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from retinanet import cli
 from retinanet.backbones import BACKBONES
-from retinanet.benchmark.input_sizes import detector
+from retinanet.benchmark.input_sizes import openvino_network
 from retinanet.benchmark.table import as_markdown
 from retinanet.config import STAGE1, STAGE2, ModelConfig
 from retinanet.training import MODELS
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     table = [["stage", "network", "ms", "ratio"]]
     for config in (STAGE1, STAGE2):
-        networks = {name: detector(MODELS[config.stage](one)) for name, one in variants(config).items()}
+        networks = {name: openvino_network(MODELS[config.stage](one)) for name, one in variants(config).items()}
         noise = np.random.default_rng(0).integers(0, 256, (1, config.input_height, config.input_width, 3))
         times = milliseconds(networks, noise.astype(np.uint8), args.rounds)
         for name, value in times.items():
