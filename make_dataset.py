@@ -36,6 +36,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--crops", type=Path, metavar="DIR", help="label_studio: write the windows of stage 1 as cropped_* for stage 2"
     )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="photos: stage 2 of these finds known digits (default: deploy/models)",
+    )
     args = parser.parse_args(argv)
     if not (args.output or args.preview or args.crops):
         parser.error("expected --output, --preview or --crops")
@@ -45,6 +51,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         parser.error(f"--groups is for label_studio; {args.source} tells itself which photos belong together")
     if args.count and args.source not in DRAWN_SOURCES:
         parser.error(f"--count is for {', '.join(DRAWN_SOURCES)}; {args.source} gives all it has")
+    if args.models and args.source != "photos":
+        parser.error(f"--models is for photos; {args.source} tells itself where the digits are")
     if args.crops and (args.source != "label_studio" or len(args.paths) != 2):
         parser.error("--crops needs: label_studio PHOTOS EXPORT.json")
     return args
@@ -55,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # TensorFlow tells of its build at every start.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    request = Request(tuple(args.paths), args.count, args.seed, args.groups)
+    request = Request(tuple(args.paths), args.count, args.seed, args.groups, args.models)
     if args.crops:
         from retinanet.datasets import label_studio_crops
 

@@ -24,14 +24,15 @@ class LabelledWindow:
     """A counter window.
 
     Attributes:
-        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise.
+        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise; None where only
+            the reading is known, which serves evaluation alone.
         label: one of STAGE1_CLASSES.
         boxes: what stands in it; empty where that is not known.
         readings: every text that counts as right, `00595,825`; `?` stands for a wheel that nobody can tell. A
             text without a comma says nothing about the fraction. Empty where no reading is known.
     """
 
-    corners: np.ndarray
+    corners: np.ndarray | None
     label: str
     boxes: tuple[LabelledBox, ...] = ()
     readings: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
 
+MODELS = Path(__file__).resolve().parents[2] / "deploy" / "models"
 DEFAULT_COUNT = 1000
 DRAWN_SOURCES = ("wheels", "synthetic", "transplanted", "no_meter")
 
@@ -20,12 +21,14 @@ class Request:
         count: records to make, where the source makes them.
         seed: of what is drawn.
         groups: a CSV file with the columns image and group, None without one.
+        models: folder of the exported models that find the digits of known readings; None for deploy/models.
     """
 
     paths: tuple[Path, ...]
     count: int | None = None
     seed: int = 0
     groups: Path | None = None
+    models: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,18 @@ def _mbarira(request: Request, stage: int):
     from retinanet.datasets import mbarira
 
     return mbarira.read(request.paths[0])
+
+
+def _photos(request: Request, stage: int):
+    from retinanet.datasets import photo_table
+
+    photos = photo_table.with_corners(photo_table.read(request.paths[0]))
+    if stage == 1:
+        return photos
+    from deploy.recognition.runtime import load_models
+    from retinanet.datasets import table_windows
+
+    return table_windows.with_boxes(photos, load_models(request.models or MODELS))
 
 
 def _chongqing(request: Request, stage: int):
@@ -135,6 +150,7 @@ def _layout_of(path: Path) -> str:
 SOURCES = {
     "mbarira": Source("mbarira FOLDER (images/, labels/)", (1, 2), (1,), _mbarira),
     "chongqing": Source("chongqing FOLDER (images/, labels/)", (1, 2), (1,), _chongqing),
+    "photos": Source("photos FOLDER (images/, labels.csv)", (1, 2), (1,), _photos),
     "beregun_itelma": Source(
         "beregun_itelma FOLDER (images/, labels/), for testing only", (1, 2), (1,), _beregun_itelma
     ),

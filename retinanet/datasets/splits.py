@@ -15,15 +15,24 @@ def split_by_hash(name: str) -> str:
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Returns the lines of a CSV file, each with a value in all the columns.
+def read_table(path: Path, columns: tuple[str, ...], filled: tuple[str, ...] | None = None) -> list[dict[str, str]]:
+    """Returns the lines of a CSV file with these columns, separated by commas, semicolons or tabs as spreadsheets do.
+
+    Args:
+        path: the file.
+        columns: that must be there.
+        filled: those of them in which every line must have a value; all of them by default.
 
     Raises:
         UserError: it is no CSV file, or a column or a value is missing.
     """
+    filled = columns if filled is None else filled
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
+            first = lines.readline()
+            lines.seek(0)
+            separator = max(",;\t", key=first.count)
+            reader = csv.DictReader(lines, delimiter=separator, restval="")
             rows, header = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}") from error
@@ -31,9 +40,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if missing:
         raise UserError(f"{path}: has no column {missing[0]}; expected {', '.join(columns)} in its first line")
     for number, row in enumerate(rows, start=2):
-        empty = [column for column in columns if not row[column]]
+        empty = [column for column in filled if not row[column]]
         if empty:
-            raise UserError(f"{path}: line {number} has no {empty[0]}; expected a value for {', '.join(columns)}")
+            raise UserError(f"{path}: line {number} has no {empty[0]}; expected a value for {', '.join(filled)}")
     return rows
 
 
