@@ -8,7 +8,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet import cli, evaluation_cli
+from retinanet import cli
+from retinanet.evaluation import command_line
 
 OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.json"
 
@@ -16,11 +17,11 @@ OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Returns the arguments; `sets` as pairs of a source's name and its folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    evaluation_cli.add_arguments(parser, split="validation", turns=[0, 1, 2, 3])
+    command_line.add_arguments(parser, split="validation", turns=[0, 1, 2, 3])
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: deploy/retinanet/confidence.json")
     parser.add_argument("--chart", type=Path, metavar="FILE.png", help="writes the reliability, before and after")
     args = parser.parse_args(argv)
-    args.sets = evaluation_cli.pairs(parser, args.sets)
+    args.sets = command_line.pairs(parser, args.sets)
     if not args.sets:
         parser.error("expected pairs of SOURCE and PATH")
     return args
@@ -35,11 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.calibration import cross_validated, fit, write_confidence
-    from retinanet.charts import draw_reliability
-    from retinanet.evaluation import evaluate
-    from retinanet.evaluation_report import confidences
-    from retinanet.risk_coverage import accuracy_at, expected_calibration_error
+    from retinanet.evaluation.calibration import cross_validated, fit, write_confidence
+    from retinanet.evaluation.charts import draw_reliability
+    from retinanet.evaluation.outcomes import evaluate
+    from retinanet.evaluation.risk_coverage import accuracy_at, expected_calibration_error
+    from retinanet.evaluation.tables import confidences
 
     models = load_models(args.models)
     settings = models.settings

@@ -7,17 +7,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet import cli, evaluation_cli
+from retinanet import cli
+from retinanet.evaluation import command_line
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Returns the arguments; `sets` as pairs of a source's name and its folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    evaluation_cli.add_arguments(parser, split="test", turns=[0])
+    command_line.add_arguments(parser, split="test", turns=[0])
     parser.add_argument("--no_meter", type=cli.existing_path, metavar="DIR", help="photos without a meter")
     parser.add_argument("--output", type=Path, metavar="DIR", help="writes index.html, charts, failures, results.json")
     args = parser.parse_args(argv)
-    args.sets = evaluation_cli.pairs(parser, args.sets)
+    args.sets = command_line.pairs(parser, args.sets)
     if not (args.sets or args.no_meter):
         parser.error("expected pairs of SOURCE and PATH, or --no_meter DIR")
     return args
@@ -28,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.evaluation import evaluate, evaluate_without_meter
-    from retinanet.evaluation_page import FAILURES_FOLDER, write_report
-    from retinanet.evaluation_report import all_tables, as_text
+    from retinanet.evaluation.outcomes import evaluate, evaluate_without_meter
+    from retinanet.evaluation.page import FAILURES_FOLDER, write_report
+    from retinanet.evaluation.tables import all_tables, as_text
 
     models = load_models(args.models)
     reader = MeterReader(models)

@@ -65,9 +65,9 @@ def main(argv: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     request = Request(tuple(args.paths), args.count, args.seed, args.groups, args.models)
     if args.crops:
-        from retinanet.datasets import label_studio_crops
+        from retinanet.datasets.label_studio import crops
 
-        written = label_studio_crops.write_crops(read_source(args.source, request, 1), args.crops, args.overwrite)
+        written = crops.write_crops(read_source(args.source, request, 1), args.crops, args.overwrite)
         print(f"{args.crops}: {len(written)} windows to label for stage 2")
         return
     stages = SOURCES[args.source].stages if args.stage == "both" else (int(args.stage),)

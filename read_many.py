@@ -40,9 +40,9 @@ def main(argv: list[str] | None = None) -> None:
             ".venv-beam/bin/python"
         ) from error
     from deploy.recognition.manifest import read_manifest
-    from retinanet.beam_reading import read_shards
-    from retinanet.folder_exchange import lock_folder
-    from retinanet.shards import make_plan
+    from retinanet.bulk.beam import read_shards
+    from retinanet.bulk.shards import make_plan
+    from retinanet.files import lock_folder
 
     version = read_manifest(args.models).get("model_version", "unknown")
     plan = make_plan(args.output, args.photos, version, args.shard_size)

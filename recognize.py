@@ -54,10 +54,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Reads the photos, prints and writes what was asked for, and returns the exit status."""
     args = parse_args(argv)
-    from deploy.recognition import drawing, photo_files, reports
+    from deploy.recognition import drawing, photo_files
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.photo_stream import read_photos
+    from retinanet.bulk import outputs
+    from retinanet.bulk.stream import read_photos
 
     def write_annotated(file, photo, recognition):
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
@@ -73,19 +74,19 @@ def main(argv: list[str] | None = None) -> int:
     every_one, kept = True, []
     with contextlib.ExitStack() as opened:
         paths = [file.path for file in files]
-        outputs = [opened.enter_context(reports.json_list(say) if args.json else reports.table(paths, say))]
+        writers = [opened.enter_context(outputs.json_list(say) if args.json else outputs.table(paths, say))]
         if args.csv:
-            outputs.append(opened.enter_context(reports.csv_file(args.csv)))
+            writers.append(opened.enter_context(outputs.csv_file(args.csv)))
         for result in results:
             every_one &= result.success
             if result.error:
                 say(result.error, file=sys.stderr)
-            for write in outputs:
+            for write in writers:
                 write(result)
             if args.label_studio and result.recognition:
                 kept.append((result.path, result.recognition))
     if args.label_studio:
-        from retinanet.label_studio_tasks import write_tasks
+        from retinanet.datasets.label_studio.tasks import write_tasks
 
         written = write_tasks(args.label_studio, kept)
         print("tasks for Label Studio: {}, {}, crops {}".format(*written), file=sys.stderr)

@@ -50,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     # that no graphics card was found is no error here
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with stderr_unless_it_fails():
-        from retinanet import recognition_rate, wrong_readings
-        from retinanet.readers import ModelReader, ServerReader
-        from retinanet.result_files import write_json
+        from retinanet.evaluation import next_round, recognition_rate
+        from retinanet.evaluation.readers import ModelReader, ServerReader
+        from retinanet.files import write_json
 
     photos = recognition_rate.readable_photos(args.images, args.labels_stage1, args.labels_stage2, args.dataset)
     if args.url:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         write_json(args.json, {**figures, "results": [outcome.to_dict() for outcome in outcomes]})
     if args.failures:
-        count = wrong_readings.write_wrong_readings(args.failures, outcomes)
+        count = next_round.write_wrong_readings(args.failures, outcomes)
         print(f"{count} failures: {args.failures / 'index.html'}, for Label Studio {args.failures / 'tasks.json'}")
 
 

@@ -58,17 +58,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     # that no graphics card was found is no error here
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with stderr_unless_it_fails():
-        from retinanet import stage1_report
-        from retinanet.confusion_picture import draw_matrices
-        from retinanet.result_files import write_json
+        from retinanet.evaluation import stage1
+        from retinanet.evaluation.confusion_picture import draw_matrices
+        from retinanet.files import write_json
 
     thresholds = sorted({args.iou_threshold, SECOND_THRESHOLD}, reverse=True)
-    result = stage1_report.measure(
-        args.model, args.dataset, args.split, args.binary, thresholds, second_look=args.second_look
-    )
-    print(stage1_report.as_text(result))
+    result = stage1.measure(args.model, args.dataset, args.split, args.binary, thresholds, second_look=args.second_look)
+    print(stage1.as_text(result))
     if args.json:
-        write_json(args.json, stage1_report.as_dict(result))
+        write_json(args.json, stage1.as_dict(result))
     if args.picture:
         matrices = [(f"overlap above {report.least_iou:g}", report.matrix) for report in result.reports]
         draw_matrices(args.picture, matrices, result.reports[0].class_names)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from retinanet import cli
 from retinanet.config import STAGE1_TRAINING
-from retinanet.training_cli import train_from_command_line
+from retinanet.training.command_line import train_from_command_line
 
 
 def main(argv: Sequence[str] | None = None) -> None:

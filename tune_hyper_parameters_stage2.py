@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from retinanet import cli
 from retinanet.config import STAGE2_TRAINING
-from retinanet.tuning_cli import tune_from_command_line
+from retinanet.training.tuning_command_line import tune_from_command_line
 
 
 def main(argv: Sequence[str] | None = None) -> None:

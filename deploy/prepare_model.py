@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     # that no graphics card was found is no error here; real ones raise
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with stderr_unless_it_fails():
-        from retinanet.export import export_models
+        from retinanet.export.folder import export_models
 
     export_models(args.keras_dir, args.output, args.format, args.precision, args.calibration)
 

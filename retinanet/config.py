@@ -19,7 +19,7 @@ class ModelConfig:
         anchor_scales: factors on the sizes, the same on every level.
         anchor_aspect_ratios: anchor width / height.
         head_layers: convolutions before a head's last one.
-        backbone: a name in `retinanet.backbones.BACKBONES`.
+        backbone: a name in `retinanet.models.backbones.BACKBONES`.
         pyramid_channels: channels of the feature pyramid and of the heads.
         frozen_until: the last backbone layer that is not trained; its edges and blobs fit any photo as ImageNet
             left them, and a training step becomes a quarter cheaper.

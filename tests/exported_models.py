@@ -26,7 +26,7 @@ def _keep():
 @functools.cache
 def fresh_models():
     """A folder exported in this run."""
-    from retinanet.export import export_models
+    from retinanet.export.folder import export_models
 
     folder = Path(_keep().name) / "models"
     export_models(SHIPPED, folder)

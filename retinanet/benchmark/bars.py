@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 
 from retinanet.benchmark import stages
 from retinanet.benchmark.measurement import Measurement
-from retinanet.charts import FINER, GRID, GROUND, INK, chart_font
-from retinanet.result_files import write_png
+from retinanet.evaluation.charts import FINER, GRID, GROUND, INK, chart_font
+from retinanet.files import write_png
 
 WIDTH = 900
 # pixels: where bars begin and where they end at the latest, the height of a contender's row and of its bar

@@ -13,7 +13,7 @@ from retinanet.benchmark.bars import draw_bars
 from retinanet.benchmark.contender import RAPIDOCR
 from retinanet.benchmark.folders import name_of
 from retinanet.benchmark.measurement import BATCHES, Contender, Measurement, measure
-from retinanet.result_files import write_text
+from retinanet.files import write_text
 
 
 def compare(folders: Sequence[Path], photos: Sequence[Path], count: int, with_rapidocr: bool) -> list[Measurement]:

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from retinanet.datasets.examples import (
+from retinanet.datasets.schema import (
     CLASS_NAMES,
     DATASET_NAMES,
     IMAGE_ENCODINGS,

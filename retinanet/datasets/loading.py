@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from retinanet.datasets.examples import CLASS_NAMES, DATASET_NAMES
+from retinanet.datasets.schema import CLASS_NAMES, DATASET_NAMES
 
 INFO_FILE = "dataset_info.json"
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
-from retinanet.datasets.examples import Example, Record, examples_of
+from retinanet.datasets.schema import Example, Record, examples_of
 
 TILE_SIZES = {1: (320, 320), 2: (320, 160)}
 COLUMNS = 6

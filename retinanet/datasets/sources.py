@@ -63,7 +63,7 @@ def read_source(name: str, request: Request, stage: int) -> Sequence[LabelledPho
 
 
 def _mbarira(request: Request, stage: int):
-    from retinanet.datasets import mbarira
+    from retinanet.datasets.importers import mbarira
 
     return mbarira.read(request.paths[0])
 
@@ -81,23 +81,23 @@ def _photos(request: Request, stage: int):
 
 
 def _chongqing(request: Request, stage: int):
-    from retinanet.datasets import chongqing
+    from retinanet.datasets.importers import chongqing
 
     return chongqing.read(request.paths[0])
 
 
 def _beregun_itelma(request: Request, stage: int):
-    from retinanet.datasets import beregun_itelma
+    from retinanet.datasets.importers import beregun_itelma
 
     return beregun_itelma.read(request.paths[0])
 
 
 def _label_studio(request: Request, stage: int):
-    from retinanet.datasets import label_studio, label_studio_crops
+    from retinanet.datasets.label_studio import crops, photos
 
     if len(request.paths) == 4:
-        return label_studio.read_photos_with_boxes(*request.paths, groups=request.groups)
-    read = label_studio.read_photos if stage == 1 else label_studio_crops.read_crops
+        return photos.read_photos_with_boxes(*request.paths, groups=request.groups)
+    read = photos.read_photos if stage == 1 else crops.read_crops
     return read(*request.paths, groups=request.groups)
 
 
@@ -118,7 +118,7 @@ def _synthetic(request: Request, stage: int):
 
 
 def _transplanted(request: Request, stage: int):
-    from retinanet.datasets import chongqing, mbarira
+    from retinanet.datasets.importers import chongqing, mbarira
     from retinanet.datasets.synthetic import photos
 
     importers = {"mbarira": mbarira, "chongqing": chongqing}

@@ -1,0 +1,1 @@
+"""Many photos: a stream, shards, Apache Beam, and what is written of them."""

@@ -1,0 +1,147 @@
+"""Readings of many photos as a table, JSON and CSV, each written as it comes."""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from deploy.recognition.classes import STAGE1_CLASSES
+from deploy.recognition.errors import UserError
+from deploy.recognition.pipeline import Recognition
+
+_COLUMNS = ("file", "reading", "class", "confidence", "ms")
+_NO_FILE = "- not a readable file"
+# of a column of milliseconds
+_NUMBER_WIDTH = 6
+_CSV_COLUMNS = ("file", "success", "reading", "class", "confidence", "ms", "reason")
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One photo of many: what was read on it, or why its file could not be opened."""
+
+    path: Path
+    recognition: Recognition | None = None
+    error: str = ""
+
+    @property
+    def success(self) -> bool:
+        """Whether there is a reading."""
+        return self.recognition is not None and self.recognition.success
+
+
+Write = Callable[[Result], None]
+
+
+@contextlib.contextmanager
+def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write]:
+    """Says a heading, an aligned line for each photo, and at the end how many were read.
+
+    Args:
+        paths: of the photos that will come: the longest makes the first column as wide as it is.
+        say: takes a line.
+    """
+    file_width = max(len(_COLUMNS[0]), *(len(str(path)) for path in paths))
+    widths = (file_width, len(_NO_FILE), max(map(len, STAGE1_CLASSES)), len(_COLUMNS[3]), _NUMBER_WIDTH)
+    read = count = 0
+
+    def line(cells: Sequence[str]) -> str:
+        # numbers right, words left
+        return "  ".join(
+            cell.rjust(width) if column >= 3 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+
+    def write(result: Result) -> None:
+        nonlocal read, count
+        read, count = read + result.success, count + 1
+        say(line(_cells(result)))
+
+    say(line(_COLUMNS))
+    yield write
+    say(f"{read} of {count} photos read")
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    found = result.recognition
+    if found is None:
+        return str(result.path), _NO_FILE, "", "", ""
+    milliseconds = f"{found.seconds['total'] * 1000:.0f}"
+    if found.success:
+        return str(result.path), found.text, found.counter_class, f"{found.confidence:.2f}", milliseconds
+    return str(result.path), f"- {found.reason}", found.counter_class, "", milliseconds
+
+
+def as_dict(result: Result) -> dict:
+    """Returns plain values for JSON: `file`, and `error` or what was recognized."""
+    found = {"success": False, "error": result.error} if result.recognition is None else result.recognition.to_dict()
+    return {"file": str(result.path), **found}
+
+
+@contextlib.contextmanager
+def json_list(say: Callable[[str], object]) -> Iterator[Write]:
+    """Says a JSON list with an object for each photo, see `as_dict`.
+
+    Args:
+        say: takes some lines.
+    """
+    waiting = ""
+
+    def write(result: Result) -> None:
+        nonlocal waiting
+        # a comma stands between two objects, so each is said when it is known whether another follows
+        say(f"{waiting}," if waiting else "[")
+        waiting = json.dumps(as_dict(result), indent=2, ensure_ascii=False)
+
+    yield write
+    say(f"{waiting}\n]" if waiting else "[]")
+
+
+@contextlib.contextmanager
+def csv_file(path: Path) -> Iterator[Write]:
+    """Writes one line a photo: file, success, reading, class, confidence, ms, reason.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    # written beside and moved: a full disk leaves no half table
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with _named(path):
+            file = open(unfinished, "w", encoding="utf-8", newline="")
+        with contextlib.closing(file):
+            writer = csv.writer(file)
+
+            def write(cells: Sequence) -> None:
+                with _named(path):
+                    writer.writerow(cells)
+
+            write(_CSV_COLUMNS)
+            yield lambda result: write(_csv_cells(result))
+            with _named(path):
+                file.flush()
+        with _named(path):
+            unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Says of which file it is that the block cannot write."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _csv_cells(result: Result) -> tuple:
+    found = result.recognition
+    if found is None:
+        return result.path, False, "", "", "", "", result.error
+    confidence = f"{found.confidence:.4f}" if found.success else ""
+    milliseconds = f"{found.seconds['total'] * 1000:.1f}"
+    return result.path, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason

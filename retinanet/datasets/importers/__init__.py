@@ -1,0 +1,1 @@
+"""Importers of labelled photos, a module for each source."""

@@ -1,0 +1,1 @@
+"""Label Studio: exports read, crops and tasks written."""

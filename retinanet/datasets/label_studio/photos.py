@@ -1,0 +1,182 @@
+"""Importer of Label Studio projects: photos with window polygons, and with the boxes labelled on their crops."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
+from deploy.recognition.errors import UserError
+from deploy.recognition.geometry import (
+    WINDOW_MARGIN,
+    bounding_box,
+    expand_corners,
+    perspective_matrix,
+    polygon_iou,
+    rectangle_corners,
+    transform_points,
+)
+from deploy.recognition.photo_files import read_photo
+from deploy.recognition.rectification import rectify_window
+from retinanet.datasets.corner_order import order_corners
+from retinanet.datasets.label_studio.crops import WHEEL_LABELS, direction_in_crop, photo_name
+from retinanet.datasets.label_studio.export import (
+    Task,
+    check_proportions,
+    find_file,
+    group_lookup,
+    read_tasks,
+    without_upload_prefix,
+)
+from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
+from retinanet.datasets.source_photos import photo_loader, photo_size
+from retinanet.datasets.splits import split_by_hash
+
+# Crops are recognised in their photo by their grey values, seen this small.
+MATCH_SIZE = (96, 48)
+LEAST_CORRELATION = 0.5
+
+# A crop cut along predicted corners overlaps the corrected window by more than this.
+LEAST_CROP_OVERLAP = 0.1
+
+
+def read_photos(photos: Path, export: Path, groups: Path | None = None) -> list[LabelledPhoto]:
+    """Returns the labelled photos of stage 1, in the export's order.
+
+    Polygons start anywhere and run either way. Here, where nothing but the polygon is known, the reading's top-left
+    is the left end of the upper long side (of an upright window, its upper end on the right).
+
+    Args:
+        photos: the folder of the photos.
+        export: the JSON export of the project with the polygons.
+        groups: a CSV file with the columns image and group: photos of one meter go into one split. Without it every
+            photo goes into a split by its name.
+
+    Raises:
+        UserError: a file is missing or a label does not follow the format.
+    """
+    group_of = group_lookup(groups)
+    records = []
+    for task in read_tasks(export, stage=1):
+        photo = find_file(task, photos)
+        size = photo_size(photo)
+        check_proportions(task, photo, size)
+        windows = tuple(LabelledWindow(_likely_order(shape.corners * size), shape.label) for shape in task.shapes)
+        group = group_of(task.name)
+        records.append(LabelledPhoto(photo.name, photo_loader(photo), split_by_hash(group), group, windows))
+    return records
+
+
+def read_photos_with_boxes(
+    photos: Path, photo_export: Path, crops: Path, crop_export: Path, groups: Path | None = None
+) -> list[LabelledPhoto]:
+    """Returns the photos of stage 1 with what is labelled on their crops of stage 2.
+
+    Each crop is found again in its photo, whichever corner its cutting started from; windows with a crop take their
+    corners' order from the digits and the fraction.
+
+    Args:
+        photos: the folder of the photos.
+        photo_export: the JSON export of the project with the polygons.
+        crops: the folder of the crops, `cropped_<file name of the photo>`.
+        crop_export: the JSON export of the project with the boxes.
+        groups: as for `read_photos`.
+
+    Raises:
+        UserError: a file is missing, a label does not follow the format, or a crop does not show a window of its
+            photo.
+    """
+    tasks: dict[str, list[Task]] = {}
+    for task in read_tasks(crop_export, stage=2):
+        tasks.setdefault(photo_name(task), []).append(task)
+    records = []
+    for photo in read_photos(photos, photo_export, groups):
+        windows = photo.windows
+        for task in tasks.get(without_upload_prefix(photo.name), ()):
+            windows = _with_boxes(windows, photo.load(), find_file(task, crops), task)
+        records.append(dataclasses.replace(photo, windows=windows))
+    return records
+
+
+def _likely_order(corners: np.ndarray) -> np.ndarray:
+    """Returns the corners from the left end of the upper long side."""
+    sides = np.roll(corners, -1, axis=0) - corners
+    lengths = np.linalg.norm(sides, axis=1)
+    along = sides[0] - sides[2] if lengths[0] + lengths[2] >= lengths[1] + lengths[3] else sides[1] - sides[3]
+    backwards = along[0] < 0 or (along[0] == 0 and along[1] < 0)
+    return order_corners(corners, -along if backwards else along)
+
+
+def _with_boxes(windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop_file: Path, task: Task):
+    """Returns the windows, the one that the crop shows with its boxes, reading and corners in the reading's order."""
+    crop = read_photo(crop_file)
+    height, width = crop.shape[:2]
+    index, extent = _place_of_crop(windows, photo, crop, task)
+    if extent is None:
+        raise UserError(f"{task.place}: {crop_file} does not look like a labelled window of its photo; cut it again")
+    to_photo = perspective_matrix(rectangle_corners(1, 1), extent)
+    direction = direction_in_crop(task, (width, height))
+    in_crop = transform_points(windows[index].corners, np.linalg.inv(to_photo)) * (width, height)
+    corners = transform_points(order_corners(in_crop, direction) / (width, height), to_photo)
+    boxes = tuple(
+        LabelledBox(transform_points(order_corners(shape.corners, direction), to_photo), shape.label)
+        for shape in task.shapes
+    )
+    text = reading_text(task, (width, height))
+    window = LabelledWindow(corners, windows[index].label, boxes, (text,) if text else ())
+    return (*windows[:index], window, *windows[index + 1 :])
+
+
+def _place_of_crop(
+    windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop: np.ndarray, task: Task
+) -> tuple[int, np.ndarray | None]:
+    """Returns which window a crop shows and the corners (4, 2) in the photo that it was cut along; None without one.
+
+    Crops of pre-annotated tasks tell their corners; others are recognised by their grey values.
+    """
+    if task.crop_corners is not None:
+        extent = task.crop_corners * (photo.shape[1], photo.shape[0])
+        overlaps = [polygon_iou(window.corners, extent) for window in windows]
+        index = int(np.argmax(overlaps))
+        return index, extent if overlaps[index] >= LEAST_CROP_OVERLAP else None
+    seen = _small_grey(cv2.resize(crop, MATCH_SIZE, interpolation=cv2.INTER_AREA))
+    best, best_index, best_extent = LEAST_CORRELATION, 0, None
+    for index, window in enumerate(windows):
+        for start in range(4):
+            corners = np.roll(window.corners, -start, axis=0)
+            # Crops of other tools are cut without a margin.
+            for extent in (expand_corners(corners, *WINDOW_MARGIN), corners):
+                correlation = float((seen * _small_grey(rectify_window(photo, extent, MATCH_SIZE))).mean())
+                if correlation > best:
+                    best, best_index, best_extent = correlation, index, extent
+    return best_index, best_extent
+
+
+def _small_grey(picture: np.ndarray) -> np.ndarray:
+    """Returns grey values (height, width) of mean 0 and deviation 1."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    return (grey - grey.mean()) / max(grey.std(), 1e-6)
+
+
+def reading_text(task: Task, size: tuple[int, int] | None = None) -> str:
+    """Returns the text of the wheels labelled on a crop, a comma before the fraction; empty without wheels.
+
+    Args:
+        task: of stage 2. `_` is a wheel that nobody can tell, `?` in the text.
+        size: (width, height) of the crop in pixels, by default as the export tells it.
+    """
+    size = size or task.shapes[0].picture_size or (1, 1)
+    direction = direction_in_crop(task, size)
+    regions = [bounding_box(shape.corners) for shape in task.shapes if shape.label == FRACTION_CLASS]
+    signs = [shape for shape in task.shapes if shape.label in (*WHEEL_LABELS, POINT_CLASS)]
+    signs.sort(key=lambda shape: float((shape.corners.mean(axis=0) * size) @ direction))
+    text = ""
+    for shape in signs:
+        x, y = shape.corners.mean(axis=0)
+        in_fraction = any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in regions)
+        if (in_fraction or shape.label == POINT_CLASS) and text and "," not in text:
+            text += ","
+        if shape.label != POINT_CLASS:
+            text += shape.label.replace("_", "?")
+    return text.rstrip(",")

@@ -1,0 +1,123 @@
+"""Label Studio tasks with predictions as pre-annotations, to be corrected there instead of labelled from nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES
+from deploy.recognition.errors import UserError
+from deploy.recognition.geometry import (
+    WINDOW_MARGIN,
+    bounding_box,
+    expand_corners,
+    perspective_matrix,
+    rectangle_corners,
+    transform_points,
+)
+from deploy.recognition.pipeline import Recognition
+from retinanet.datasets.label_studio.crops import write_crops
+from retinanet.datasets.label_studio.export import CROP_CORNERS
+from retinanet.datasets.records import LabelledPhoto, LabelledWindow
+from retinanet.datasets.source_photos import photo_loader, photo_size
+from retinanet.files import write_json
+
+# The names of the tags in resources/label_studio/*.xml, which are those of Label Studio's own templates.
+FROM_NAME, TO_NAME = "label", "image"
+MODEL_VERSION = "meter reader"
+# How Label Studio names a file on its own machine; it wants the folder as a Local Files storage of the project.
+LOCAL_FILES = "/data/local-files/?d="
+
+
+def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple[Path, Path, Path]:
+    """Writes pre-annotated tasks of both stages, those of the least certain photos first.
+
+    Photos without a window become tasks of stage 1 without a prediction. Stage 2 gets a task for each legible window,
+    on a crop that is written too and says in its task where it was cut.
+
+    Args:
+        file: of stage 1's tasks, ending in `.json`. Those of stage 2 go to `<name>_stage2.json` and their crops into
+            the folder `<name>_crops` beside it.
+        photos: photo files with what was read on them.
+
+    Returns:
+        The files of stage 1's and stage 2's tasks, and the folder of the crops.
+
+    Raises:
+        UserError: two photos have the same name, or a file cannot be read or written.
+    """
+    names = Counter(path.name for path, _ in photos)
+    if names and names.most_common(1)[0][1] > 1:
+        raise UserError(
+            f"{names.most_common(1)[0][0]}: more than one photo has this name; exports tell photos apart by their "
+            "names, so rename one or give one folder at a time"
+        )
+    crops = file.with_name(f"{file.stem}_crops")
+    stage1, stage2 = [], []
+    for path, recognition in sorted(photos, key=lambda photo: photo[1].confidence):
+        size = np.array(photo_size(path))
+        stage1.append(_task(path, _window_shapes(recognition, size), recognition.confidence, size))
+        if recognition.corners is not None and recognition.counter_class in LEGIBLE_CLASSES:
+            crop, corners = _write_crop(path, recognition, crops)
+            shapes = _digit_shapes(recognition, corners)
+            task = _task(crop, shapes, recognition.confidence, np.array(photo_size(crop)))
+            task["data"][CROP_CORNERS] = np.round(corners / size, 5).tolist()
+            stage2.append(task)
+    stage2_file = file.with_name(f"{file.stem}_stage2.json")
+    write_json(file, stage1)
+    write_json(stage2_file, stage2)
+    return file, stage2_file, crops
+
+
+def _task(picture: Path, shapes: list[dict], score: float, size: np.ndarray) -> dict:
+    """Returns a task with its prediction; without shapes there is none."""
+    task = {"data": {"image": LOCAL_FILES + quote(str(picture.resolve().as_posix()).lstrip("/"))}}
+    place = {
+        "from_name": FROM_NAME,
+        "to_name": TO_NAME,
+        "original_width": int(size[0]),
+        "original_height": int(size[1]),
+        "image_rotation": 0,
+    }
+    if shapes:
+        results = [{"id": f"shape{number}", **place, **shape} for number, shape in enumerate(shapes, start=1)]
+        task["predictions"] = [{"model_version": MODEL_VERSION, "score": round(score, 4), "result": results}]
+    return task
+
+
+def _window_shapes(recognition: Recognition, size: np.ndarray) -> list[dict]:
+    if recognition.corners is None:
+        return []
+    points = np.clip(recognition.corners / size * 100, 0, 100)
+    value = {"points": np.round(points, 3).tolist(), "polygonlabels": [recognition.counter_class], "closed": True}
+    return [{"type": "polygonlabels", "value": value, "score": round(recognition.counter_score, 4)}]
+
+
+def _digit_shapes(recognition: Recognition, corners: np.ndarray) -> list[dict]:
+    """Returns the digits, and the region of the fraction, as rectangles on the crop along these corners."""
+    to_crop = perspective_matrix(corners, rectangle_corners(100, 100))
+    boxes = [bounding_box(transform_points(digit.corners, to_crop)) for digit in recognition.digits]
+    labels = [digit.label for digit in recognition.digits]
+    scores = [digit.score for digit in recognition.digits]
+    if recognition.fraction:
+        points = np.concatenate(boxes[-len(recognition.fraction) :]).reshape(-1, 2)
+        boxes, labels, scores = [*boxes, bounding_box(points)], [*labels, FRACTION_CLASS], [*scores, min(scores)]
+    shapes = []
+    for box, label, score in zip(boxes, labels, scores, strict=True):
+        left, top, right, bottom = np.round(np.clip(box, 0, 100).astype(float), 3).tolist()
+        size = {"width": round(right - left, 3), "height": round(bottom - top, 3)}
+        value = {"x": left, "y": top, **size, "rotation": 0}
+        # As the labelling configuration writes them; when read, case plays no part.
+        value["rectanglelabels"] = [label.upper()]
+        shapes.append({"type": "rectanglelabels", "value": value, "score": round(score, 4)})
+    return shapes
+
+
+def _write_crop(path: Path, recognition: Recognition, folder: Path) -> tuple[Path, np.ndarray]:
+    """Writes the crop of the window that was found; returns its file and the corners (4, 2) that it was cut along."""
+    window = LabelledWindow(recognition.corners, recognition.counter_class)
+    photo = LabelledPhoto(path.name, photo_loader(path), split="", group="", windows=(window,))
+    (crop,) = write_crops([photo], folder, overwrite=True)
+    return crop, expand_corners(recognition.corners, *WINDOW_MARGIN).astype(float)

@@ -1,0 +1,80 @@
+"""Fits the confidence to what came out right, so that it is a probability."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
+from deploy.recognition.errors import UserError
+from retinanet.files import write_json
+
+FOLDS = 10
+# how strongly the weights are held near 0, in answers: the photos are of some hundred meters, not thousands
+RIDGE = 40.0
+LEAST_WRONG = 10
+_STEPS = 50
+
+
+def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
+    """Returns the logistic regression of right (n,) on the features (n, 5), its weights drawn towards 0.
+
+    The weights are drawn as those of features of spread 1 (ridge regression, by Newton's method).
+
+    Raises:
+        UserError: fewer than LEAST_WRONG answers are wrong or right.
+    """
+    right = np.asarray(right, np.float64)
+    rarer = int(min(right.sum(), len(right) - right.sum()))
+    if rarer < LEAST_WRONG:
+        raise UserError(
+            f"only {rarer} of {len(right)} answers are of one kind, right or wrong: expected at least {LEAST_WRONG} "
+            "of each to calibrate on; give more photos or more turns"
+        )
+    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
+    columns = np.concatenate([np.ones((len(features), 1)), (features - mean) / spread], axis=1)
+    pull = np.diag([0.0, *np.full(features.shape[1], RIDGE)])
+    weights = np.zeros(columns.shape[1])
+    for _ in range(_STEPS):
+        probability = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
+        slope = columns.T @ (probability - right) + pull @ weights
+        curvature = (columns * (probability * (1 - probability))[:, np.newaxis]).T @ columns + pull
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), slope)
+        weights -= step
+        if np.abs(step).max() < 1e-9:
+            break
+    slopes = weights[1:] / spread
+    return ConfidenceModel(float(weights[0] - slopes @ mean), tuple(float(value) for value in slopes))
+
+
+def cross_validated(features: np.ndarray, right: np.ndarray, groups: Sequence[str], folds: int = FOLDS) -> np.ndarray:
+    """Returns the confidence (n,) of each answer under a fit to the answers of other meters.
+
+    Args:
+        features: (n, 5).
+        right: (n,) whether each answer is right.
+        groups: (n,) answers of one meter share it; they are spread over the folds at random, always the same way.
+        folds: at most; each is left out once.
+
+    Raises:
+        UserError: see `fit`.
+    """
+    names = sorted(set(groups))
+    order = np.random.default_rng(0).permutation(len(names))
+    fold_of = {names[index]: place % folds for place, index in enumerate(order)}
+    fold = np.array([fold_of[group] for group in groups])
+    result = np.zeros(len(right))
+    for part in np.unique(fold):
+        model = fit(features[fold != part], right[fold != part])
+        result[fold == part] = [confidence(row, model) for row in features[fold == part]]
+    return result
+
+
+def write_confidence(path: Path, model: ConfidenceModel) -> None:
+    """Writes the coefficients as `prepare_model.py` takes them.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    weights = {name: round(weight, 5) for name, weight in zip(FEATURES, model.weights, strict=True)}
+    write_json(path, {"intercept": round(model.intercept, 5), "weights": weights})

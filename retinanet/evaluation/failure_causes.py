@@ -1,0 +1,37 @@
+"""Why a photo was read wrong, as far as label and answer tell."""
+
+from deploy.recognition.pipeline import ILLEGIBLE, NO_METER, UNREADABLE
+from retinanet.evaluation import outcomes
+from retinanet.evaluation.outcomes import Result
+from retinanet.evaluation.text import MISSING
+
+# Below this overlap the window, not the digits, is to blame.
+LEAST_OVERLAP = 0.5
+
+_REFUSALS = {
+    NO_METER: "no window found",
+    ILLEGIBLE: "taken for illegible",
+    UNREADABLE: "fewer than three digits found",
+}
+
+
+def cause(result: Result) -> str:
+    """Returns the cause of a wrong result, one of a dozen phrases; the first that holds."""
+    if result.source == outcomes.NO_METER:
+        return "digits read without a meter"
+    if not result.recognition.success:
+        return _REFUSALS[result.recognition.reason]
+    if result.iou < LEAST_OVERLAP:
+        return "window in the wrong place"
+    wrong = [(place, pair) for place, pair in enumerate(result.score.pairs) if pair[0] != pair[1]]
+    if not wrong:
+        return "comma"
+    if any(MISSING in pair for _, pair in wrong):
+        return "a wheel missing or made up"
+    if len(wrong) > 1:
+        return "several digits"
+    place, (right, read) = wrong[0]
+    neighbour = (int(right) - int(read)) % 10 in (1, 9)
+    if place == len(result.score.pairs) - 1:
+        return "last wheel, its neighbour read" if neighbour else "last wheel, another digit read"
+    return "a wheel before the last, its neighbour read" if neighbour else "a wheel before the last, another digit read"

@@ -1,0 +1,125 @@
+"""The evaluation as one HTML page: tables, charts, the confusion of digits, and the failures as pictures."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from retinanet.evaluation.charts import draw_reliability, draw_risk_coverage
+from retinanet.evaluation.failure_causes import cause
+from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
+from retinanet.evaluation.outcomes import NO_METER, Result
+from retinanet.evaluation.tables import all_tables, confidences, confusion
+from retinanet.evaluation.text import MISSING, align
+from retinanet.files import write_text
+
+FAILURES_FOLDER = "failures"
+_DIGITS = (*"0123456789", MISSING)
+
+
+def write_report(folder: Path, results: Sequence[Result]) -> Path:
+    """Writes `index.html`, `results.json`, `risk_coverage.png` and `reliability.png`.
+
+    Args:
+        folder: made where it is missing; the failures' pictures are expected in FAILURES_FOLDER below it.
+        results: of every photo.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    write_text(folder / "results.json", json.dumps([result.to_dict() for result in results], indent=1))
+    metered = [result for result in results if result.source != NO_METER]
+    names = dict.fromkeys(result.source for result in metered)
+    sets = {name: confidences([result for result in metered if result.source == name]) for name in names}
+    charts = []
+    if metered:
+        draw_risk_coverage(folder / "risk_coverage.png", sets)
+        answered = [result for result in metered if result.recognition.success]
+        draw_reliability(folder / "reliability.png", {f"{len(answered)} answers": confidences(answered)})
+        charts = ["risk_coverage.png", "reliability.png"]
+    write_text(folder / "index.html", page(results, charts))
+    return folder / "index.html"
+
+
+def page(results: Sequence[Result], charts: Sequence[str]) -> str:
+    """Returns the page; the failures come worst first, that is the most confident first.
+
+    Args:
+        results: of every photo.
+        charts: pictures to show, relative to the page.
+    """
+    failures = sorted(
+        (result for result in results if not result.text_right),
+        key=lambda result: (-result.recognition.confidence, result.source, result.name, result.turns),
+    )
+    causes = Counter(cause(result) for result in failures).most_common()
+    parts = [f"<h2>{escape(title)}</h2>{_table(columns, rows)}" for title, columns, rows in all_tables(results)]
+    parts += [f"<img src='{escape(chart)}' alt='{escape(chart)}'>" for chart in charts]
+    parts.append(f"<h2>Confusion of digits</h2>{_confusion(results)}")
+    parts.append(f"<h2>{len(failures)} failures by cause</h2>")
+    parts.append(_table(("cause", "views"), [(name, str(count)) for name, count in causes]))
+    parts.append("<h2>Failures, the most confident first</h2>")
+    parts.append("<p>Green: the window that was found, a dot on its first corner. Blue: the labelled one.</p>")
+    parts.append(failure_cards([_failure(result) for result in failures]))
+    return html_page("Evaluation", parts)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _confusion(results: Sequence[Result]) -> str:
+    """Returns the table of right digits (rows) and what was read (columns); wrong ones are shaded by their share."""
+    counts = confusion(results)
+    rows = []
+    for right in _DIGITS:
+        total = max(sum(counts[right, read] for read in _DIGITS), 1)
+        cells = []
+        for read in _DIGITS:
+            count = counts[right, read]
+            strength = 0 if right == read else min(1.0, 10 * count / total)
+            style = f" style='background: rgba(220, 40, 40, {strength:.2f})'" if strength else ""
+            cells.append(f"<td{style}>{count or ''}</td>")
+        rows.append(f"<tr><td>{right or 'made up'}</td>{''.join(cells)}</tr>")
+    head = "".join(f"<th>{read or 'left out'}</th>" for read in _DIGITS)
+    return f"<table><tr><th>right \\ read</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _failure(result: Result) -> str:
+    found = result.recognition
+    right = " or ".join(result.right[:4]) or "no meter"
+    facts = [f"{found.confidence:.0%} sure", cause(result)]
+    if result.right:
+        facts.append(f"overlap {result.iou:.2f}")
+    others = ", ".join(f"{text} {share:.0%}" for text, share in found.alternatives[1:])
+    if others:
+        facts.append(f"or {others}")
+    notes = ("; ".join(facts), f"{result.source} {result.name}, turned {90 * result.turns} degrees")
+    return failure_card(
+        FAILURES_FOLDER, result.pictures, _marked(found.text or found.reason, result.right), right, notes
+    )
+
+
+def _marked(text: str, readings: Sequence[str]) -> str:
+    """Returns the text with the digits marked that differ from the first labelled reading of digits."""
+    if not readings or not text[:1].isdecimal() or not readings[0].replace(",", "").replace("?", "0").isdecimal():
+        return escape(text)
+    marked = []
+    for right, read in align(readings[0].replace(",", ""), text.replace(",", "")):
+        marked.append(read if right in ("?", read) else f"<mark>{read or '&nbsp;'}</mark>")
+    comma = text.find(",")
+    if comma >= 0:
+        # the comma goes behind the digit that it stands behind in the text
+        seen = 0
+        for place, read in enumerate(marked):
+            seen += "&nbsp;" not in read
+            if seen == comma:
+                marked.insert(place + 1, ",")
+                break
+    return "".join(marked)

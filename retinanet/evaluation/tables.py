@@ -1,0 +1,191 @@
+"""Tables of what recognition reaches, each figure with its 95 % interval."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from retinanet.evaluation.intervals import wilson_interval
+from retinanet.evaluation.outcomes import NO_METER, Result
+from retinanet.evaluation.risk_coverage import accuracy_at, coverage_at, expected_calibration_error
+
+CONFIDENT_SHARE, AIM_ACCURACY = 0.85, 0.99
+COLUMNS = ("set", "photos", "window", "corner error", "class", "digits", "integer", "text", "ms")
+CONFIDENCE_COLUMNS = ("set", "photos", "answered", "best 85 % right", "accepted at 99 %", "calibration error")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure and the ends of its 95 % interval, in per cent."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Returns `97.0 (91.5-99.0)`, or `-` for nothing."""
+        if np.isnan(self.value):
+            return "-"
+        return f"{self.value:.1f} ({self.low:.1f}-{self.high:.1f})"
+
+
+def share(right: float, count: int, independent: int | None = None) -> Figure:
+    """Returns a share with Wilson's interval.
+
+    Args:
+        right: how many of the count are right.
+        count: of views or digits; nothing is known of none.
+        independent: how many of them are counted for the interval, where one photo gives several.
+    """
+    if not count:
+        return Figure(float("nan"), 0.0, 100.0)
+    independent = count if independent is None else independent
+    low, high = wilson_interval(round(right / count * independent), independent)
+    return Figure(100 * right / count, 100 * low, 100 * high)
+
+
+def median(values: Sequence[float]) -> Figure:
+    """Returns the median of the values that are numbers, with the interval that their order statistics give."""
+    ordered = np.sort([value for value in values if not np.isnan(value)])
+    if not len(ordered):
+        return Figure(float("nan"), float("nan"), float("nan"))
+    half = 0.98 * np.sqrt(len(ordered))
+    low, high = max(0, int(len(ordered) / 2 - half)), min(len(ordered) - 1, int(np.ceil(len(ordered) / 2 + half)))
+    return Figure(float(np.median(ordered)), float(ordered[low]), float(ordered[high]))
+
+
+def rows_by_rotation(results: Iterable[Result]) -> list[tuple[str, ...]]:
+    """Returns the cells of COLUMNS for each set at each rotation; photos without a meter have no row."""
+    return _rows(results, lambda result: f"{result.source} {90 * result.turns} deg")
+
+
+def rows_by_wheels(results: Iterable[Result]) -> list[tuple[str, ...]]:
+    """Returns the cells of COLUMNS for each number of labelled wheels, over all sets and rotations."""
+    wheels = {0: "wheels not labelled"}
+    ordered = sorted(results, key=lambda result: result.score.wheels or 99)
+    return _rows(ordered, lambda result: wheels.get(result.score.wheels, f"{result.score.wheels} wheels"))
+
+
+def rows_of_confidence(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """Returns the cells of CONFIDENCE_COLUMNS for each set, over all rotations, and for all of them together.
+
+    Photos without an answer are never accepted and count as wrong; the calibration error is over the answers alone.
+    """
+    groups = _groups(results, lambda result: result.source)
+    if len(groups) > 1:
+        groups["all sets"] = [result for part in groups.values() for result in part]
+    rows = []
+    for name, part in groups.items():
+        confidence, right = confidences(part)
+        answered = np.array([result.recognition.success for result in part])
+        photos = _photos(part)
+        accepted = max(1, int(CONFIDENT_SHARE * photos))
+        best = accuracy_at(CONFIDENT_SHARE, confidence, right)
+        rows.append(
+            (
+                name,
+                str(photos),
+                str(share(answered.sum(), len(part), photos)),
+                str(share(best * accepted, accepted)),
+                f"{100 * coverage_at(AIM_ACCURACY, confidence, right):.1f}",
+                f"{expected_calibration_error(confidence[answered], right[answered]):.3f}",
+            )
+        )
+    return rows
+
+
+def rows_without_meter(results: Iterable[Result]) -> list[tuple[str, ...]]:
+    """Returns (rotation, photos, share answered with digits) of the photos without a meter."""
+    rows = []
+    parts: dict[int, list[Result]] = {}
+    for result in results:
+        if result.source == NO_METER:
+            parts.setdefault(result.turns, []).append(result)
+    for turns, part in parts.items():
+        answered = sum(result.recognition.success for result in part)
+        rows.append((f"no meter {90 * turns} deg", str(len(part)), str(share(answered, len(part)))))
+    return rows
+
+
+def confidences(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the confidence (n,) and whether the whole text is right (n,)."""
+    return (
+        np.array([result.recognition.confidence for result in results]),
+        np.array([result.text_right for result in results]),
+    )
+
+
+def confusion(results: Iterable[Result]) -> Counter[tuple[str, str]]:
+    """Returns how often each right digit was read as which; an empty one was left out or made up."""
+    return Counter(pair for result in results for pair in result.score.pairs)
+
+
+def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns aligned lines: a heading and a line a row, words left and figures right."""
+    table = [tuple(columns), *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    )
+
+
+def all_tables(results: Sequence[Result]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Returns title, columns and rows of each table that the results fill."""
+    without = ("photos without a meter", "photos", "answered with digits")
+    tables = [
+        ("In per cent, with 95 % intervals; corner error: median, in per cent of the window's height", COLUMNS),
+        ("By number of wheels", COLUMNS),
+        ("Confidence", CONFIDENCE_COLUMNS),
+        ("Photos without a meter", without),
+    ]
+    makers = (rows_by_rotation, rows_by_wheels, rows_of_confidence, rows_without_meter)
+    filled = [(*table, make(results)) for table, make in zip(tables, makers, strict=True)]
+    return [table for table in filled if table[2]]
+
+
+def _rows(results: Iterable[Result], name_of: Callable[[Result], str]) -> list[tuple[str, ...]]:
+    rows = []
+    for name, part in _groups(results, name_of).items():
+        photos = _photos(part)
+        digits = sum(result.score.digits for result in part)
+        digits_right = sum(result.score.digits_right for result in part)
+        flags = {
+            "window": [result.window_found for result in part],
+            "class": [result.class_right for result in part],
+            "integer": [result.score.integer_right for result in part],
+            "text": [result.text_right for result in part],
+        }
+        shares = {column: str(share(sum(values), len(part), photos)) for column, values in flags.items()}
+        seconds = np.median([result.recognition.seconds["total"] for result in part])
+        rows.append(
+            (
+                name,
+                str(photos),
+                shares["window"],
+                str(median([result.corner_error for result in part])),
+                shares["class"],
+                str(share(digits_right, digits, round(digits * photos / len(part)))),
+                shares["integer"],
+                shares["text"],
+                f"{1000 * seconds:.0f}",
+            )
+        )
+    return rows
+
+
+def _groups(results: Iterable[Result], name_of: Callable[[Result], str]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        if result.source != NO_METER:
+            groups.setdefault(name_of(result), []).append(result)
+    return groups
+
+
+def _photos(results: Iterable[Result]) -> int:
+    """Returns how many photos the results are of: a photo that was turned is no further one."""
+    return len({(result.source, result.name) for result in results})

@@ -1,0 +1,107 @@
+"""Whether a text is right, and which of its digits are."""
+
+import dataclasses
+import math
+
+from retinanet.training.epoch_metrics import texts_match
+
+MISSING = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TextScore:
+    """How a read text compares with the labelled one that is nearest to it.
+
+    Attributes:
+        text_right: the whole text, comma included where the label tells it.
+        integer_right: what stands before the comma; the whole text where the label has no comma.
+        pairs: (right, read) digits side by side; MISSING stands for a digit left out or made up. `?` in the label
+            gives no pair.
+        wheels: digits of the label; 0 where the label is a number.
+    """
+
+    text_right: bool
+    integer_right: bool
+    pairs: tuple[tuple[str, str], ...]
+    wheels: int
+
+    @property
+    def digits_right(self) -> int:
+        """How many digits are right."""
+        return sum(right == read for right, read in self.pairs)
+
+    @property
+    def digits(self) -> int:
+        """How many digits the label has, those that nobody can tell left out."""
+        return sum(right != MISSING for right, _ in self.pairs)
+
+
+def score_text(read: str, readings: tuple[str, ...], numeric: bool = False) -> TextScore:
+    """Returns how a read text compares with the labelled readings, any of which is right.
+
+    Args:
+        read: `00595,825`, empty where nothing was read.
+        readings: at least one; `?` lets any digit pass.
+        numeric: whether they are numbers, their outer zeros lost, instead of texts.
+    """
+    whole_matches, integer_matches = (
+        (number_matches, _whole_numbers_match) if numeric else (text_matches, _integers_match)
+    )
+    alignments = [align(_digits(reading, numeric), _digits(read, numeric)) for reading in readings]
+    pairs = max(alignments, key=lambda pairs: sum(right in ("?", got) for right, got in pairs))
+    return TextScore(
+        text_right=any(whole_matches(read, reading) for reading in readings),
+        integer_right=any(integer_matches(read, reading) for reading in readings),
+        pairs=tuple(pair for pair in pairs if pair[0] != "?"),
+        wheels=0 if numeric else len(_digits(readings[0], False)),
+    )
+
+
+def text_matches(read: str, right: str) -> bool:
+    """Tells whether a text is right; a labelled text without a comma says nothing about the fraction."""
+    return texts_match(read if "," in right else read.replace(",", ""), right)
+
+
+def number_matches(read: str, right: str) -> bool:
+    """Tells whether a text, comma included, is the labelled number."""
+    return bool(read) and math.isclose(float(read.replace(",", ".")), float(right), abs_tol=1e-9)
+
+
+def align(right: str, read: str) -> list[tuple[str, str]]:
+    """Returns the digits of two texts side by side, with the fewest differences (Levenshtein's alignment)."""
+    costs = [[column if row == 0 else row for column in range(len(read) + 1)] for row in range(len(right) + 1)]
+    for row, digit in enumerate(right, start=1):
+        for column, other in enumerate(read, start=1):
+            replaced = costs[row - 1][column - 1] + (digit not in ("?", other))
+            costs[row][column] = min(replaced, costs[row - 1][column] + 1, costs[row][column - 1] + 1)
+    pairs = []
+    row, column = len(right), len(read)
+    while row or column:
+        cost = costs[row][column]
+        same = row and column and cost == costs[row - 1][column - 1] + (right[row - 1] not in ("?", read[column - 1]))
+        if same:
+            row, column = row - 1, column - 1
+            pairs.append((right[row], read[column]))
+        elif row and cost == costs[row - 1][column] + 1:
+            row -= 1
+            pairs.append((right[row], MISSING))
+        else:
+            column -= 1
+            pairs.append((MISSING, read[column]))
+    return pairs[::-1]
+
+
+def _integers_match(read: str, right: str) -> bool:
+    if "," not in right:
+        return text_matches(read, right)
+    return texts_match(read.partition(",")[0], right.partition(",")[0])
+
+
+def _whole_numbers_match(read: str, right: str) -> bool:
+    return bool(read) and int(read.partition(",")[0]) == int(float(right))
+
+
+def _digits(text: str, numeric: bool) -> str:
+    """Returns the text without its comma; of a number without its outer zeros, which say nothing."""
+    digits = text.replace(",", "").replace(".", "")
+    return digits.strip("0") if numeric else digits

@@ -1,0 +1,1 @@
+"""From trained weights to the folder of models that recognition runs."""

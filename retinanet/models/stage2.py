@@ -1,0 +1,82 @@
+"""Stage 2: a KerasCV RetinaNet that finds the digits and the fraction region in a rectified window."""
+
+import keras
+import keras_cv
+import numpy as np
+from keras import ops
+
+from retinanet.config import STAGE2, ModelConfig
+from retinanet.models.backbones import pyramid_backbone
+from retinanet.models.layers import FeaturePyramid, anchor_boxes, anchor_generator, prediction_heads
+from retinanet.models.trainable import TrainableModel
+
+# KerasCV's RetinaNet encodes box deltas (y, x, height, width) in these units, whatever its label encoder says.
+BOX_VARIANCE = (0.1, 0.1, 0.2, 0.2)
+
+# An anchor is a digit's from this overlap on. Lower than the usual 0.5: digit faces run from 1:5 to 1:1, and with
+# 18 anchors a location no shape in the training data falls below it.
+POSITIVE_IOU = 0.45
+NEGATIVE_IOU = 0.35
+
+
+@keras.saving.register_keras_serializable("meter_reader")
+class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
+    """KerasCV's RetinaNet with a light backbone, a slim pyramid and slim heads.
+
+    Inputs are RGB pixels 0..255, (batch, 128, 256, 3); labels a dictionary of `boxes` (batch, n, 4), xyxy in pixels,
+    and `classes` (batch, n), padded with -1.
+    """
+
+    def __init__(self, model_config: ModelConfig = STAGE2, backbone_weights: str | None = None, **kwargs):
+        classification_head, box_head = prediction_heads(model_config, numbers_per_anchor=4)
+        label_encoder = keras_cv.models.retinanet.LabelEncoder(
+            bounding_box_format="xyxy",
+            anchor_generator=anchor_generator(model_config),
+            positive_threshold=POSITIVE_IOU,
+            negative_threshold=NEGATIVE_IOU,
+            box_variance=BOX_VARIANCE,
+        )
+        super().__init__(
+            backbone=pyramid_backbone(model_config, backbone_weights),
+            num_classes=len(model_config.class_names),
+            bounding_box_format="xyxy",
+            label_encoder=label_encoder,
+            feature_pyramid=FeaturePyramid(
+                model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
+            ),
+            classification_head=classification_head,
+            box_head=box_head,
+            **kwargs,
+        )
+        self.model_config = model_config
+
+    def compile(self, optimizer, **kwargs):
+        """Compiles with the losses of RetinaNet: focal for the classes, smooth L1 for the boxes."""
+        super().compile(
+            optimizer=optimizer,
+            classification_loss=keras_cv.losses.FocalLoss(from_logits=True, reduction="sum"),
+            box_loss=keras_cv.losses.SmoothL1Loss(reduction="sum"),
+            jit_compile=False,
+            **kwargs,
+        )
+
+    def forward(self, images):
+        """Returns the raw predictions; KerasCV's network takes its input by name."""
+        return self({"images": images}, training=False)
+
+    def get_config(self):
+        """Returns what from_config needs; the parts are made anew from the model's configuration."""
+        return self.own_config()
+
+
+def decode_boxes(deltas, config: ModelConfig):
+    """Returns boxes (batch, anchors, 4), xyxy in pixels, from the box head's output of the same shape."""
+    anchors = anchor_boxes(config)
+    sizes = anchors[:, 2:] - anchors[:, :2]
+    centers = anchors[:, :2] + sizes / 2
+    variance = np.array(BOX_VARIANCE, np.float32)
+    deltas = deltas * variance
+    # y, x, height, width; taken one by one, as a flip becomes an operator that TensorRT lacks
+    center = ops.take(deltas, (1, 0), axis=-1) * sizes + centers
+    half = ops.exp(ops.minimum(ops.take(deltas, (3, 2), axis=-1), 4.0)) * sizes / 2
+    return ops.concatenate([center - half, center + half], axis=-1)

@@ -1,0 +1,49 @@
+"""What both stages add to a Keras model, so that a file of it can be trained on."""
+
+import keras
+
+from retinanet.config import ModelConfig
+
+
+class TrainableModel:
+    """What both stages add to a Keras model: a configuration and a training state that travel in the file.
+
+    Attributes:
+        model_config: sizes, anchors and class names.
+        training_state: JSON-ready figures of the training so far, such as the epochs done.
+    """
+
+    model_config: ModelConfig
+    training_state: dict
+
+    def own_config(self) -> dict:
+        """Returns the configuration from which `from_config` builds the model anew."""
+        return {
+            "model_config": self.model_config.to_dict(),
+            "training_state": dict(getattr(self, "training_state", {})),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None):
+        """Builds the model with fresh weights; Keras then loads those of the file."""
+        model = cls(ModelConfig.from_dict(config["model_config"]), name=config["name"])
+        model.training_state = dict(config["training_state"])
+        return model
+
+    def forward(self, images):
+        """Returns the raw predictions for RGB pixels (batch, height, width, 3), 0..255, as used after training."""
+        return self(images, training=False)
+
+    def get_compile_config(self) -> dict:
+        """Returns the optimizer; the losses belong to the stage."""
+        if not self.compiled:
+            return {}
+        return {"optimizer": keras.optimizers.serialize(self.optimizer)}
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles with the saved optimizer, whose variables Keras then loads."""
+        if not config:
+            return
+        self.compile(optimizer=keras.optimizers.deserialize(config["optimizer"]))
+        self.optimizer.build(self.trainable_variables)

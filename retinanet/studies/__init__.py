@@ -1,0 +1,1 @@
+"""Studies on labelled photos: input sizes, lighter networks, formats that read alike."""

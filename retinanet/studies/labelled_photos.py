@@ -1,0 +1,75 @@
+"""Labelled photos, and how several readers fare on them, each photo read by all of them in turn."""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from deploy.recognition.errors import UserError
+from deploy.recognition.pipeline import MeterReader, Recognition
+from retinanet.datasets.records import LabelledPhoto
+from retinanet.evaluation import command_line
+from retinanet.evaluation.intervals import wilson_interval
+from retinanet.evaluation.outcomes import SOURCES
+from retinanet.evaluation.text import score_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one reader made of one photo: the recognition, and whether its whole text is right."""
+
+    recognition: Recognition
+    right: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds `sets` and `--split`."""
+    parser.add_argument("sets", nargs="+", metavar="SOURCE PATH", help="labelled sets, as evaluate.py takes them")
+    parser.add_argument("--split", choices=("train", "validation", "test"), default="validation")
+
+
+def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tuple[LabelledPhoto, bool]]:
+    """Returns the photos with a meter that the arguments name, each with whether its label is a number.
+
+    Raises:
+        UserError: there are none.
+    """
+    photos = [
+        (photo, SOURCES[name].numeric)
+        for name, path in command_line.pairs(parser, args.sets)
+        for photo in SOURCES[name].read(path)
+        if photo.split == args.split and photo.windows
+    ]
+    if not photos:
+        raise UserError(f"{' '.join(args.sets)}: no photos with a meter in the split {args.split}; expected some")
+    return photos
+
+
+def read_in_turn(
+    readers: dict[str, MeterReader], photos: Sequence[tuple[LabelledPhoto, bool]]
+) -> dict[str, list[Outcome]]:
+    """Returns each reader's outcomes, in the photos' order; the first window's label counts.
+
+    Whatever else the machine does falls on all readers alike.
+    """
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in readers}
+    for photo, numeric in tqdm(photos, unit="photo", disable=None):
+        pixels, readings = photo.load(), photo.windows[0].readings
+        for name, reader in readers.items():
+            found = reader.read(pixels)
+            outcomes[name].append(Outcome(found, score_text(found.text, readings, numeric).text_right))
+    return outcomes
+
+
+def texts_right(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """Returns two cells of a table: how many texts are right, and the 95 % interval of their share."""
+    hits, count = sum(outcome.right for outcome in outcomes), len(outcomes)
+    low, high = wilson_interval(hits, count)
+    return f"{hits} of {count}, {hits / count:.1%}", f"{100 * low:.1f}-{100 * high:.1f}"
+
+
+def seconds(outcomes: Sequence[Outcome], *stages: str) -> np.ndarray:
+    """Returns the seconds (photos,) that these stages took together."""
+    return np.array([sum(outcome.recognition.seconds[stage] for stage in stages) for outcome in outcomes])

@@ -1,0 +1,71 @@
+"""Whether models of several formats read labelled photos alike.
+
+    python -m retinanet.studies.same_readings mbarira MBARIRA chongqing CHONGQING \\
+        --models deploy/models output/models/onnx_float32 output/models/openvino_int8
+
+The first folder's readings are what the others are held against. Beside them stands what the first one reads on the
+same photos after they were saved anew as JPEG: so much changes for nothing.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.runtime import load_models
+from retinanet import cli
+from retinanet.benchmark.table import as_markdown
+from retinanet.studies import labelled_photos
+
+_QUALITY = 95
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedAnew:
+    """Reads photos as they are after they were saved as JPEG of quality 95."""
+
+    reader: MeterReader
+
+    def read(self, photo: np.ndarray) -> Recognition:
+        """Returns what stands on a photo: uint8 RGB (height, width, 3)."""
+        bgr = cv2.cvtColor(photo, cv2.COLOR_RGB2BGR)
+        _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        return self.reader.read(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
+
+
+def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
+    """Returns texts right, texts as the first reader's, and how far the confidence of these moved; a heading first."""
+    reference = next(iter(outcomes.values()))
+    rows = [["", "texts right", "95 % interval", "same text", "lost", "won", "confidence off, 95 %", "photo, ms"]]
+    for name, found in outcomes.items():
+        pairs = list(zip(reference, found, strict=True))
+        alike = [(one, other) for one, other in pairs if one.recognition.text == other.recognition.text]
+        moved = [abs(one.recognition.confidence - other.recognition.confidence) for one, other in alike]
+        lost = sum(one.right and not other.right for one, other in pairs)
+        won = sum(other.right and not one.right for one, other in pairs)
+        milliseconds = 1000 * float(np.median(labelled_photos.seconds(found, "total")))
+        same = f"{len(alike)}, {len(alike) / len(pairs):.1%}"
+        off = f"{np.percentile(moved, 95):.3f}" if moved else "-"
+        rows.append([name, *labelled_photos.texts_right(found), same, str(lost), str(won), off, f"{milliseconds:.1f}"])
+    return rows
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Prints the table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    labelled_photos.add_arguments(parser)
+    parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR", help="the first is the measure")
+    args = parser.parse_args(argv)
+    photos = labelled_photos.chosen(parser, args)
+    readers = {str(folder): MeterReader(load_models(folder)) for folder in args.models}
+    first = next(iter(readers))
+    readers[f"{first}, photos saved anew as JPEG"] = SavedAnew(readers[first])
+    print(as_markdown(table(labelled_photos.read_in_turn(readers, photos))))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Training of either stage, and the tuning of its learning rate."""

@@ -1,0 +1,171 @@
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import recognize
+from deploy.recognition import runtime
+from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+from deploy.recognition.errors import UserError
+from deploy.recognition.geometry import polygon_iou
+from deploy.recognition.pipeline import MeterReader
+from retinanet.datasets.label_studio.crops import read_crops
+from retinanet.datasets.label_studio.export import read_tasks
+from retinanet.datasets.label_studio.photos import read_photos, read_photos_with_boxes, reading_text
+from retinanet.datasets.label_studio.tasks import FROM_NAME, TO_NAME, write_tasks
+from tests import fake_meters
+
+ROOT = Path(recognize.__file__).parent
+CORNERS = fake_meters.turned_corners((300, 200), 300, 75, 100)
+TEXT = "12305,678"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    Image.fromarray(fake_meters.meter_photo(CORNERS, 600, 400)).save(folder / "a.png")
+    Image.fromarray(np.full((100, 120, 3), 90, np.uint8)).save(folder / "b.png")
+    return folder
+
+
+@pytest.fixture
+def tasks(photos, tmp_path):
+    reader = MeterReader(fake_meters.models())
+    files = sorted(photos.iterdir())
+    read = [(file, reader.read(np.asarray(Image.open(file)))) for file in files]
+    return write_tasks(tmp_path / "out" / "tasks.json", read)
+
+
+def exported(file):
+    """The tasks as Label Studio exports them when the pre-annotations are submitted as they are."""
+    entries = json.loads(file.read_text())
+    for entry in entries:
+        results = entry["predictions"][0]["result"] if "predictions" in entry else []
+        entry["annotations"] = [{"was_cancelled": False, "result": results}]
+    export = file.with_name(f"{file.stem}_export.json")
+    export.write_text(json.dumps(entries))
+    return export
+
+
+def path_of(task):
+    return Path("/", parse_qs(urlsplit(task["data"]["image"]).query)["d"][0])
+
+
+def test_least_certain_first_and_pictures_by_their_path(tasks, photos):
+    nothing, read = json.loads(tasks[0].read_text())
+    assert (path_of(nothing), path_of(read)) == (photos / "b.png", photos / "a.png")
+    assert "predictions" not in nothing
+    (prediction,) = read["predictions"]
+    assert 0 < prediction["score"] < 1
+    (crop,) = json.loads(tasks[1].read_text())
+    assert path_of(crop) == tasks[2] / "cropped_a.png"
+    labels = [result["value"]["rectanglelabels"] for result in crop["predictions"][0]["result"]]
+    assert labels == [*([digit] for digit in TEXT.replace(",", "")), ["FLOATP"]]
+
+
+def test_windows_come_back_through_the_importer(tasks, photos):
+    (photo,) = read_photos(photos, exported(tasks[0]))
+    (window,) = photo.windows
+    assert window.label == "analog"
+    assert polygon_iou(window.corners, CORNERS) > 0.97
+
+
+def test_digits_come_back_through_the_importer(tasks):
+    (crop,) = read_crops(tasks[2], exported(tasks[1]))
+    assert crop.labels == (*TEXT.replace(",", ""), "floatp")
+    left = fake_meters.digit_lefts()[0]
+    expected = np.array([left, 0.3, left + 0.07, 0.7]) + (0.03, 0.1, 0.03, 0.1)
+    np.testing.assert_allclose(crop.boxes_xyxy[0], expected / (1.06, 1.2, 1.06, 1.2), atol=0.02)
+    assert reading_text(read_tasks(exported(tasks[1]), stage=2)[0]) == TEXT
+
+
+def test_digits_stay_where_they_are_when_the_polygon_is_corrected(tasks, photos):
+    """The crop was cut along predicted corners: its task tells where, whatever the polygon becomes."""
+    export = exported(tasks[0])
+    before = read_photos_with_boxes(photos, export, tasks[2], exported(tasks[1]))[0].windows[0]
+    entries = json.loads(export.read_text())
+    (value,) = (result["value"] for entry in entries for result in entry["annotations"][0]["result"])
+    middle = np.mean(value["points"], axis=0)
+    value["points"] = (middle + 1.25 * (np.array(value["points"]) - middle)).tolist()
+    export.write_text(json.dumps(entries))
+    after = read_photos_with_boxes(photos, export, tasks[2], exported(tasks[1]))[0].windows[0]
+    assert before.readings == after.readings == (TEXT,)
+    for one, other in zip(before.boxes, after.boxes, strict=True):
+        np.testing.assert_allclose(one.corners, other.corners, atol=0.5)
+    width = np.linalg.norm(before.corners[1] - before.corners[0])
+    assert np.linalg.norm(after.corners[1] - after.corners[0]) == pytest.approx(1.25 * width, rel=0.02)
+    # the reading runs as on the photo: from the top-left of the first digit
+    np.testing.assert_allclose(before.corners, CORNERS, atol=8)
+
+
+def test_a_crop_from_elsewhere_is_refused(tasks, photos):
+    entries = json.loads(tasks[1].read_text())
+    entries[0]["data"]["crop_corners"] = [[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]]
+    tasks[1].write_text(json.dumps(entries))
+    with pytest.raises(UserError, match="does not look like a labelled window of its photo"):
+        read_photos_with_boxes(photos, exported(tasks[0]), tasks[2], exported(tasks[1]))
+    entries[0]["data"]["crop_corners"] = [[0, 0], [0.1, 0]]
+    tasks[1].write_text(json.dumps(entries))
+    with pytest.raises(UserError, match="task 1: .*; expected data.image and annotations"):
+        read_tasks(exported(tasks[1]), stage=2)
+
+
+def test_two_photos_of_one_name_are_refused(photos, tmp_path):
+    nothing = MeterReader(fake_meters.models()).read(np.asarray(Image.open(photos / "b.png")))
+    with pytest.raises(UserError, match="b.png: more than one photo has this name"):
+        write_tasks(tmp_path / "tasks.json", [(photos / "b.png", nothing), (tmp_path / "b.png", nothing)])
+
+
+def test_recognize_writes_tasks(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    (photos / "broken.jpg").write_bytes(b"")
+    assert recognize.main([str(photos), "--label_studio", str(tmp_path / "next.json"), "--json"]) == 1
+    output = capsys.readouterr()
+    assert len(json.loads(output.out)) == 3
+    assert str(tmp_path / "next.json") in output.err
+    assert len(json.loads((tmp_path / "next.json").read_text())) == 2
+    assert [path.name for path in (tmp_path / "next_crops").iterdir()] == ["cropped_a.png"]
+    with pytest.raises(UserError, match="ends in .json"):
+        recognize.main([str(photos), "--label_studio", str(tmp_path / "next")])
+
+
+@pytest.mark.parametrize(
+    ("stage", "tag", "classes"), [(1, "Polygon", STAGE1_CLASSES), (2, "Rectangle", STAGE2_CLASSES)]
+)
+def test_labelling_configurations_offer_all_classes_under_the_names_of_the_tasks(stage, tag, classes):
+    view = ElementTree.parse(ROOT / "resources" / "label_studio" / f"stage{stage}.xml").getroot()
+    (labels,) = view.findall(f"{tag}Labels")
+    assert (labels.get("name"), labels.get("toName"), view.find("Image").get("name")) == (FROM_NAME, TO_NAME, TO_NAME)
+    assert view.find("Image").get("value") == "$image"
+    assert tuple(label.get("value").lower() for label in labels) == classes
+    hotkeys = [label.get("hotkey") for label in labels]
+    assert len(set(hotkeys)) == len(classes)
+
+
+# Exports of Label Studio 1.23.2; see tests/data/label_studio/README.md.
+EXPORTS = ROOT / "tests" / "data" / "label_studio"
+
+
+def test_real_exports_of_corrected_tasks_make_records():
+    folder = EXPORTS / "corrected"
+    records = read_photos_with_boxes(
+        EXPORTS / "photos", folder / "stage1.json", folder / "crops", folder / "stage2.json"
+    )
+    assert {record.name: record.windows[0].readings for record in records} == {
+        "brick_wall.jpg": ("33350,224",),
+        "cellar.jpg": ("0611,94",),
+        "cold_water.jpg": ("0610,113",),
+        "dark.jpg": ("348774,35",),
+        "display.jpg": ("6,188",),
+        "two_meters.jpg": ("795,170",),
+        "upright_counter.jpg": ("463356",),
+    }
+    drawn = {photo.name: photo for photo in read_photos(EXPORTS / "photos", EXPORTS / "stage1.json")}
+    for record in records:
+        overlaps = [polygon_iou(record.windows[0].corners, window.corners) for window in drawn[record.name].windows]
+        assert max(overlaps) > 0.6, record.name

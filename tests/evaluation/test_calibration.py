@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+
+import calibrate as script
+from deploy.recognition import runtime
+from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
+from deploy.recognition.errors import UserError
+from deploy.recognition.photo_files import read_photo
+from retinanet.datasets.records import LabelledPhoto, LabelledWindow
+from retinanet.evaluation import calibration, outcomes
+from retinanet.evaluation.calibration import cross_validated, fit, write_confidence
+from retinanet.evaluation.risk_coverage import expected_calibration_error
+from tests import fake_meters
+
+
+def answers(count=6000, seed=0):
+    """Answers whose probability to be right is logistic in two of the features."""
+    random = np.random.default_rng(seed)
+    features = random.normal((-1, 2, 2, 0.8, 0.05), (1, 1, 1, 0.1, 0.02), (count, 5))
+    truth = ConfidenceModel(0.5, (1.5, 0.0, 0.5, 0.0, 0.0))
+    probability = np.array([confidence(row, truth) for row in features])
+    return features, random.random(count) < probability, probability
+
+
+def test_fit_finds_the_probability_again():
+    features, right, probability = answers()
+    model = fit(features, right)
+    fitted = np.array([confidence(row, model) for row in features])
+    assert np.abs(fitted - probability).mean() < 0.02
+    assert expected_calibration_error(fitted, right) < 0.02
+    assert model.weights[0] == pytest.approx(1.5, abs=0.15)
+
+
+def test_few_answers_hold_the_weights_near_nothing():
+    features, right, _ = answers(60)
+    few, many = fit(features, right), fit(*answers()[:2])
+    assert 0 < few.weights[0] < 0.6 * many.weights[0]
+    fitted = np.array([confidence(row, few) for row in features])
+    assert fitted.mean() == pytest.approx(right.mean(), abs=0.01)  # the intercept is free
+
+
+def test_a_feature_that_never_changes_does_no_harm():
+    features, right, _ = answers(500)
+    features[:, 4] = 0
+    assert np.isfinite(fit(features, right).weights).all()
+
+
+def test_too_few_wrong_answers():
+    features, _, _ = answers(50)
+    with pytest.raises(UserError, match="only 3 of 50 answers are of one kind"):
+        fit(features, np.arange(50) >= 3)
+
+
+def test_meters_are_left_out_whole(monkeypatch):
+    features, right, _ = answers(40)
+    groups = [f"meter {index % 8}" for index in range(40)]
+    features[:, 0] = [index % 8 for index in range(40)]
+    seen = []
+
+    def noted(part, part_right):
+        seen.append({int(value) for value in part[:, 0]})
+        return ConfidenceModel(0.0, (0.0,) * 5)
+
+    monkeypatch.setattr(calibration, "fit", noted)
+    assert (cross_validated(features, right, groups, folds=4) == 0.5).all()
+    assert [len(meters) for meters in seen] == [6] * 4
+    assert sorted(meter for meters in seen for meter in set(range(8)) - meters) == list(range(8))
+
+
+def test_written_coefficients_are_those_that_models_take(tmp_path):
+    write_confidence(tmp_path / "new" / "confidence.json", ConfidenceModel(0.25, (1, 2, 3, 4, 5)))
+    content = json.loads((tmp_path / "new" / "confidence.json").read_text())
+    assert content == {"intercept": 0.25, "weights": dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))}
+
+
+def test_script(monkeypatch, tmp_path, capsys):
+    corners = fake_meters.turned_corners((400, 300), 300, 75, 12)
+    photo = fake_meters.meter_photo(corners, 800, 600)
+    photos = []
+    for index in range(24):
+        window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
+        photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
+    monkeypatch.setitem(outcomes.SOURCES, "mbarira", outcomes.Source(lambda path: photos))
+    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
+    script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
+    printed = capsys.readouterr().out
+    assert "24 answers on photos of 24 meters, 50.0% right" in printed
+    content = json.loads(output.read_text())
+    # all photos are alike: the weights cannot tell right from wrong, and half of the answers are right
+    assert max(abs(value) for value in content["weights"].values()) < 0.01
+    assert content["intercept"] == pytest.approx(0, abs=0.01)
+    assert read_photo(chart).shape == (480, 760, 3)
+
+
+def test_script_needs_sets(capsys):
+    with pytest.raises(SystemExit) as error:
+        script.parse_args([])
+    assert error.value.code == 2
+    assert "expected pairs" in capsys.readouterr().err

@@ -1,0 +1,74 @@
+import pytest
+
+from retinanet.evaluation.text import align, score_text
+
+
+@pytest.mark.parametrize(
+    ("right", "read", "pairs"),
+    [
+        ("", "", []),
+        ("12", "", [("1", ""), ("2", "")]),
+        ("123", "123", [("1", "1"), ("2", "2"), ("3", "3")]),
+        ("123", "153", [("1", "1"), ("2", "5"), ("3", "3")]),
+        ("1234", "124", [("1", "1"), ("2", "2"), ("3", ""), ("4", "4")]),
+        ("124", "1234", [("1", "1"), ("2", "2"), ("", "3"), ("4", "4")]),
+        ("1?3", "183", [("1", "1"), ("?", "8"), ("3", "3")]),
+    ],
+)
+def test_align(right, read, pairs):
+    assert align(right, read) == pairs
+
+
+def test_text_right_with_comma():
+    score = score_text("00595,825", ("00595,825",))
+    assert score.text_right and score.integer_right
+    assert (score.digits_right, score.digits, score.wheels) == (8, 8, 8)
+
+
+def test_comma_in_the_wrong_place_leaves_the_digits_right():
+    score = score_text("0059582,5", ("00595,825",))
+    assert (score.text_right, score.integer_right, score.digits_right) == (False, False, 8)
+
+
+def test_integer_part_right_alone():
+    score = score_text("00595,826", ("00595,825",))
+    assert (score.text_right, score.integer_right, score.digits_right) == (False, True, 7)
+
+
+def test_a_digit_left_out_counts_once():
+    score = score_text("0059825", ("00595825",))
+    assert (score.digits_right, score.digits) == (7, 8)
+    assert ("5", "") in score.pairs
+
+
+def test_made_up_digits_are_no_digits_of_the_label():
+    score = score_text("112", ("12",))
+    assert (score.digits_right, score.digits) == (2, 2)
+
+
+def test_unknown_wheels_are_not_scored():
+    score = score_text("00797", ("0079?",))
+    assert score.text_right
+    assert (score.digits_right, score.digits, score.wheels) == (4, 4, 5)
+
+
+def test_the_nearest_of_several_readings_counts():
+    score = score_text("00479", ("00470", "00479"))
+    assert score.text_right and score.digits_right == 5
+    assert score_text("00489", ("00470", "00479")).digits_right == 4
+
+
+def test_numbers():
+    right = score_text("00302,180", ("302.18",), numeric=True)
+    assert right.text_right and right.integer_right
+    assert (right.digits_right, right.digits, right.wheels) == (5, 5, 0)
+    comma = score_text("00302180", ("302.18",), numeric=True)
+    assert (comma.text_right, comma.integer_right, comma.digits_right) == (False, False, 5)
+    fraction = score_text("00302,190", ("302.18",), numeric=True)
+    assert (fraction.text_right, fraction.integer_right, fraction.digits_right) == (False, True, 4)
+
+
+def test_nothing_read():
+    for numeric, label in ((False, "0012"), (True, "12.5")):
+        score = score_text("", (label,), numeric)
+        assert (score.text_right, score.integer_right, score.digits_right) == (False, False, 0)

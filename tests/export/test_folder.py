@@ -1,0 +1,194 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.recognition.errors import UserError
+from deploy.recognition.photo_files import read_photo
+from deploy.recognition.pipeline import NO_METER, MeterReader
+from deploy.recognition.runtime import check_models, load_models, read_manifest
+from deploy.recognition.settings import Settings
+from retinanet import files
+from retinanet.datasets.synthetic.examples import EXAMPLES
+from retinanet.datasets.synthetic.photos import draw_photo
+from retinanet.export.folder import export_models
+from retinanet.files import lock_folder, replace_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "deploy" / "retinanet"
+DISPLAY, CLOCK = "display.jpg", "clock_without_meter.jpg"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deploy") / "models"
+    export_models(SHIPPED, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reader(models):
+    return MeterReader(load_models(models))
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {DISPLAY, CLOCK}))
+def test_shipped_weights_read_the_examples(reader, name):
+    right = draw_photo(*EXAMPLES[name]).windows[0].readings[0]
+    recognition = reader.read(read_photo(ROOT / "resources" / "examples" / name))
+    assert recognition.success
+    assert recognition.counter_class == "analog"
+    assert recognition.text == right
+
+
+def test_a_clock_is_no_meter(reader):
+    recognition = reader.read(read_photo(ROOT / "resources" / "examples" / CLOCK))
+    assert not recognition.success
+    assert recognition.reason == NO_METER
+    assert recognition.text == ""
+
+
+def test_shipped_weights_are_small_and_without_optimizer():
+    for stage in (1, 2):
+        assert (SHIPPED / f"stage{stage}.keras").stat().st_size < 20_000_000
+
+
+def test_a_damaged_file_leaves_the_models_as_they_are(models, tmp_path):
+    before = read_manifest(models)
+    shutil.copy(SHIPPED / "stage1.keras", tmp_path / "stage1.keras")
+    content = (SHIPPED / "stage2.keras").read_bytes()
+    (tmp_path / "stage2.keras").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="stage2.keras: damaged"):
+        export_models(tmp_path, models)
+    assert read_manifest(models) == before
+    assert [path.name for path in models.parent.iterdir()] == ["models"]
+
+
+def test_swapped_stages_are_refused(tmp_path):
+    shutil.copy(SHIPPED / "stage1.keras", tmp_path / "stage2.keras")
+    shutil.copy(SHIPPED / "stage1.keras", tmp_path / "stage1.keras")
+    with pytest.raises(UserError, match="a model of stage 1; expected one of stage 2"):
+        export_models(tmp_path, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_folder_with_other_things_is_not_replaced(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(UserError, match="something other than exported models"):
+        export_models(SHIPPED, tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_the_manifest_says_what_went_in(models):
+    manifest = check_models(models)
+    assert set(manifest["packages"]) == {"tensorflow", "keras", "keras-cv", "numpy"}
+    loaded = load_models(models)
+    assert loaded.settings == Settings()
+    assert loaded.version == manifest["model_version"] and len(loaded.version) == 12
+
+
+def test_a_file_too_many_is_refused(models):
+    stranger = models / "stage1" / "stranger.pb"
+    stranger.write_bytes(b"x")
+    with pytest.raises(UserError, match="stranger.pb: manifest.json knows of no such file"):
+        check_models(models)
+    stranger.unlink()
+
+
+def folder(path, name):
+    """A folder of two files that belong together."""
+    path.mkdir()
+    for number in (1, 2):
+        (path / f"{number}").write_text(name)
+    return path
+
+
+def contents(path):
+    return [(path / number).read_text() for number in ("1", "2")]
+
+
+def test_replacing_a_folder(tmp_path):
+    target = tmp_path / "models"
+    replace_folder(folder(tmp_path / "new", "first"), target)
+    replace_folder(folder(tmp_path / "new", "second"), target)
+    assert contents(target) == ["second"] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+def test_replacing_where_folders_cannot_be_exchanged(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    target = folder(tmp_path / "models", "first")
+    replace_folder(folder(tmp_path / "new", "second"), target)
+    assert contents(target) == ["second"] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+def test_one_writer_at_a_time(tmp_path):
+    with (
+        lock_folder(tmp_path),
+        pytest.raises(UserError, match="another process is writing there"),
+        lock_folder(tmp_path),
+    ):
+        raise AssertionError("it is locked")
+    with lock_folder(tmp_path):
+        pass
+
+
+WRITER = """
+import sys, shutil, itertools
+from pathlib import Path
+from retinanet.files import lock_folder, replace_folder
+root = Path(sys.argv[1])
+for number in itertools.count():
+    with lock_folder(root):
+        new = root / ".models.partial"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        for name in ("1", "2"):
+            (new / name).write_text(f"{sys.argv[2]}.{number}" * 10_000)
+        replace_folder(new, root / "models")
+    if number == 0:
+        print("writing", flush=True)
+"""
+
+
+def test_kills_leave_a_whole_folder(tmp_path):
+    before = None
+    for attempt in range(12):
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(attempt)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "writing\n"
+        # a reader that looks all the time never finds half a folder, nor none
+        end = time.monotonic() + 0.02 + 0.013 * attempt
+        while time.monotonic() < end:
+            descriptor = os.open(tmp_path / "models", os.O_RDONLY)
+            os.close(descriptor)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        first, second = contents(tmp_path / "models")
+        assert first == second and first.startswith(f"{attempt}.")
+        assert first != before
+        before = first
+
+
+def test_a_killed_export_leaves_the_models_as_they_are(models, tmp_path):
+    shutil.copytree(models, tmp_path / "models")
+    before = check_models(tmp_path / "models")
+    shutil.copytree(models, tmp_path / ".models.partial")
+    (tmp_path / ".models.partial" / "manifest.json").unlink()
+    command = [sys.executable, str(ROOT / "deploy" / "prepare_model.py"), "--output", str(tmp_path / "models")]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("stage2: exporting"):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert check_models(tmp_path / "models") == before
+    assert json.loads((tmp_path / "models" / "manifest.json").read_text()) == before

@@ -1,0 +1,155 @@
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tqdm import tqdm
+
+import recognize
+from deploy.recognition import runtime
+from deploy.recognition.errors import UserError
+from deploy.recognition.pipeline import Recognition
+from retinanet.bulk import outputs, stream
+from tests import fake_meters
+
+ROOT = Path(recognize.__file__).parent
+CORNERS = fake_meters.turned_corners((300, 200), 300, 75, 12)
+TEXT = "12305,678"
+
+
+@pytest.fixture(autouse=True)
+def fake_models(monkeypatch):
+    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    Image.fromarray(fake_meters.meter_photo(CORNERS, 600, 400)).save(folder / "a.png")
+    Image.fromarray(np.full((100, 100, 3), 90, np.uint8)).save(folder / "more" / "b.png")
+    return folder
+
+
+def test_table(photos, capsys):
+    assert recognize.main([str(photos / "a.png")]) == 0
+    heading, row, total = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["file", "reading", "class", "confidence", "ms"]
+    cells = row.split()
+    assert cells[:3] == [str(photos / "a.png"), TEXT, "analog"]
+    assert 0 < float(cells[3]) < 1 and float(cells[4]) >= 0
+    assert total == "1 of 1 photos read"
+
+
+def test_a_bad_file_is_one_line_and_the_others_go_on(photos, capsys):
+    (photos / "bad.jpg").write_bytes(b"nothing")
+    assert recognize.main([str(photos)]) == 1
+    output = capsys.readouterr()
+    lines = output.out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == [
+        str(photos / "a.png"),
+        str(photos / "bad.jpg"),
+        str(photos / "more" / "b.png"),
+    ]
+    assert TEXT in lines[1] and "not a readable file" in lines[2] and "no_meter" in lines[3]
+    assert lines[4] == "1 of 3 photos read"
+    assert f"{photos / 'bad.jpg'}: not a photo" in output.err
+    assert "reading" in output.err  # the bar
+    assert "Traceback" not in output.err
+
+
+def test_json(photos, capsys):
+    (photos / "bad.jpg").write_bytes(b"nothing")
+    assert recognize.main([str(photos), "--json"]) == 1
+    good, bad, empty = json.loads(capsys.readouterr().out)
+    assert good["text"] == TEXT and good["success"] is True and good["file"] == str(photos / "a.png")
+    assert bad["success"] is False and "not a photo" in bad["error"]
+    assert empty["reason"] == "no_meter"
+
+
+def test_json_of_a_single_photo_and_of_a_bad_one(photos, capsys):
+    recognize.main([str(photos / "a.png"), "--json"])
+    assert [entry["text"] for entry in json.loads(capsys.readouterr().out)] == [TEXT]
+    (photos / "bad.jpg").write_bytes(b"nothing")
+    recognize.main([str(photos / "bad.jpg"), "--json"])
+    assert "not a photo" in json.loads(capsys.readouterr().out)[0]["error"]
+
+
+def test_results_stream_out(photos, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(tqdm, "write", lambda line, file=None: said.append(line))
+
+    def results(reader, files, finish, batch_size):
+        for number, file in enumerate(files):
+            assert len(said) == 1 + number
+            yield outputs.Result(file.path, Recognition(False, "no_meter", seconds={"total": 0.1}))
+
+    monkeypatch.setattr(stream, "read_photos", results)
+    assert recognize.main([str(photos)]) == 1
+    assert said[-1] == "0 of 2 photos read" and len(said) == 4
+
+
+def test_an_interrupted_run_leaves_no_half_csv(photos, tmp_path, monkeypatch):
+    def results(reader, files, finish, batch_size):
+        yield outputs.Result(files[0].path, Recognition(False, "no_meter", seconds={"total": 0.1}))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream, "read_photos", results)
+    table = tmp_path / "table.csv"
+    table.write_text("the last one")
+    with pytest.raises(KeyboardInterrupt):
+        recognize.main([str(photos), "--csv", str(table)])
+    assert table.read_text() == "the last one" and list(tmp_path.glob("*table*")) == [table]
+
+
+def test_csv_and_annotated_pictures(photos, tmp_path, capsys):
+    table, annotated = tmp_path / "table.csv", tmp_path / "out" / "annotated"
+    recognize.main([str(photos), "--csv", str(table), "--annotate", str(annotated)])
+    with open(table, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["reading"] for row in rows] == [TEXT, ""]
+    assert [row["success"] for row in rows] == ["True", "False"]
+    assert [row["reason"] for row in rows] == ["", "no_meter"]
+    assert sorted(tmp_path.glob("*table*")) == [table]
+    assert {str(path.relative_to(annotated)) for path in annotated.rglob("*.jpg")} == {"a.jpg", "more/b.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--csv", "nowhere/x.csv"], "there is no folder"),
+        (["--annotate", "photos/a.png"], "expected a folder, found a file"),
+    ],
+)
+def test_bad_outputs_are_refused_before_reading(photos, monkeypatch, arguments, message):
+    monkeypatch.chdir(photos.parent)
+    with pytest.raises(UserError, match=message):
+        recognize.main(["photos", *arguments])
+
+
+def test_missing_photo(capsys):
+    with pytest.raises(SystemExit) as error:
+        recognize.main(["nowhere.jpg"])
+    assert error.value.code == 2
+    assert "no such file or folder: nowhere.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", ["recognize.py", "bench.py", "deploy/prepare_model.py"])
+def test_help_needs_no_tensorflow(script):
+    start = time.perf_counter()
+    shown = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True)
+    assert "usage:" in shown.stdout
+    assert time.perf_counter() - start < 3
+
+
+def test_missing_models_are_one_line(tmp_path, photos):
+    command = [sys.executable, ROOT / "recognize.py", photos / "a.png", "--models", tmp_path / "none"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "no exported models there: run `python deploy/prepare_model.py`" in run.stderr
+    assert len(run.stderr.splitlines()) == 1

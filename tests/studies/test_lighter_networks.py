@@ -1,0 +1,34 @@
+import time
+
+import numpy as np
+
+from retinanet.config import STAGE1, STAGE2
+from retinanet.studies import lighter_networks
+
+
+def test_each_variant_is_another_network():
+    for config in (STAGE1, STAGE2):
+        variants = lighter_networks.variants(config)
+        assert variants["chosen"] == config
+        assert len(set(map(str, variants.values()))) == len(variants) == 7
+        assert sum(variant.backbone != config.backbone for variant in variants.values()) == 1
+        fewer = variants[f"{len(config.strides) - 1} levels instead of {len(config.strides)}"]
+        assert len(fewer.strides) == len(fewer.anchor_sizes) == len(config.strides) - 1
+
+
+def test_times_are_told_apart():
+    networks = {"slow": lambda picture: time.sleep(0.004), "fast": lambda picture: time.sleep(0.001)}
+    times = lighter_networks.milliseconds(networks, np.zeros((1, 8, 8, 3), np.uint8), 5)
+    assert 4 <= times["slow"] and 1 <= times["fast"] < times["slow"]
+
+
+def test_table(monkeypatch, capsys):
+    monkeypatch.setattr(lighter_networks, "openvino_network", lambda model: model)
+    monkeypatch.setattr(lighter_networks, "MODELS", dict.fromkeys((1, 2), lambda config: lambda picture: None))
+    monkeypatch.setattr(
+        lighter_networks, "milliseconds", lambda networks, picture, rounds: dict.fromkeys(networks, 2.0)
+    )
+    lighter_networks.main([])
+    printed = capsys.readouterr().out
+    assert "| 1 | chosen | 2.0 | 1.00 |" in printed
+    assert "| 2 | 32 channels | 2.0 | 1.00 |" in printed
