@@ -122,3 +122,12 @@ def test_motion_along_the_row_keeps_what_is_the_same_along_it():
     edge[:, 30:] = 200
     row = degradation.blur_along(edge, np.array([1.0, 0.0]), 9.0)[20, :, 0]
     assert ((row > 5) & (row < 195)).sum() == pytest.approx(9, abs=2)
+
+
+def test_washed_out_pictures_keep_their_order_of_tones_and_little_contrast():
+    ramp = np.repeat(np.linspace(20, 120, 50, dtype=np.float32)[None, :, None], 3, axis=2)
+    for seed in range(12):
+        washed = degradation.wash_out(np.random.default_rng(seed), ramp)[0, :, 0]
+        assert np.all(np.diff(washed) > 0)
+        milky = washed[-1] - washed[0] < 61
+        assert milky or washed[0] >= 76

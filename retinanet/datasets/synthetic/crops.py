@@ -28,8 +28,8 @@ CUT_SHARE, CUT_BOTH_SHARE, LARGEST_CUT = 0.2, 0.06, 0.08
 # Where the wheels lie in a strip, stage 1 may take some of the strip or all of it for the window: so many crops show
 # what stands beside the wheels.
 STRIP_SHARE = 0.45
-# Crops from cheap cameras, and of photos that moved along the row or have mesh before it.
-CHEAP_CAMERA_SHARE, MOVED_SHARE, MESH_SHARE = 0.1, 0.08, 0.02
+# Crops from cheap cameras, of photos that moved along the row, with mesh before it, and with hardly any contrast.
+CHEAP_CAMERA_SHARE, MOVED_SHARE, MESH_SHARE, WASHED_OUT_SHARE = 0.1, 0.08, 0.02, 0.06
 
 
 def split_of(index: int) -> str:
@@ -130,6 +130,8 @@ def degrade_crop(
         image = degradation.blur_along(image, np.array([1.0, 0.0]), length)
     if camera.random() < MESH_SHARE:
         image = draw_mesh(camera, image, rectangle_corners(*size))
+    if camera.random() < WASHED_OUT_SHARE:
+        image = degradation.wash_out(camera, image)
     if camera.random() < CHEAP_CAMERA_SHARE:
         image = degradation.through_cheap_camera(camera, image, high * severity)
     noise = random.gamma(1.2, 3.0) * severity if random.random() < 0.75 else 0.0

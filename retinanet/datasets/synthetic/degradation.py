@@ -191,6 +191,15 @@ def through_cheap_camera(random: np.random.Generator, image: np.ndarray, unit: f
     return cv2.GaussianBlur(image, (0, 0), max(0.5, unit * random.uniform(0.01, 0.06)))
 
 
+def wash_out(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Returns the image behind a pane that has gone milky, or exposed for too long: hardly any contrast."""
+    if random.random() < 0.6:
+        veil = np.float32(random.uniform(0.4, 0.8))
+        tone = random.uniform(70, 225) + random.normal(0, 6, 3)
+        return image + (tone.astype(np.float32) - image) * veil
+    return image * np.float32(random.uniform(0.8, 1.6)) + np.float32(random.uniform(60, 130))
+
+
 def sense(random: np.random.Generator, image: np.ndarray, noise: float) -> np.ndarray:
     """Returns uint8 RGB with sensor noise of the standard deviation `noise`, now and then smeared or sharpened."""
     if noise > 0.3:

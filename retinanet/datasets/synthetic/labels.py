@@ -14,7 +14,7 @@ DATA = {
             "SINGLE PHASE STATIC ENERGY METER",
             "Made in 2015",
             "1.8.0  Total kWh",
-            "230V~",
+            "230 V a.c.",
         ),
         *(
             "2.8.0  MD kW",
@@ -176,13 +176,14 @@ def print_data(
         kind = random.random()
         height = round(width * random.uniform(0.022, 0.045))
         x = round(left + width * random.uniform(0.3, 0.7))
-        if kind < 0.14:
-            label = draw_coded_label(random, round(width * random.uniform(0.3, 0.7)))
+        if kind < 0.2:
+            draw = draw_coded_label if kind < 0.13 else draw_serial_plate
+            label = draw(random, round(width * random.uniform(0.3, 0.7)))
             place = (x - label.shape[1] // 2, y, x + label.shape[1] // 2, y + label.shape[0])
             if _free(place, box, taken):
                 paste(canvas, label, place[:2])
             height = label.shape[0] if _free(place, box, taken) else height
-        elif kind < 0.32:
+        elif kind < 0.35:
             height = round(height * random.uniform(1.2, 2.6))
             text = serial_number(random) if random.random() < 0.6 else str(random.choice(NAMES))
             _row(canvas, [text], (x, y), height, width, box, taken, ink, font, False)

@@ -9,7 +9,7 @@ from retinanet.datasets.synthetic.paint import color_near
 from retinanet.datasets.synthetic.strips import Strip, unit_length
 
 # Of drawn counters with wheels so many are such makes; all others are water meters.
-MAKES = {"water": 65, "gas": 13, "electricity": 14, "unit": 8}
+MAKES = {"water": 65, "gas": 13, "electricity": 13, "unit": 9}
 
 # (wheels, wheels of the fraction): how often.
 GAS_LAYOUTS = {(8, 3): 60, (8, 2): 30, (7, 2): 4, (7, 3): 4, (6, 1): 2}
@@ -158,7 +158,7 @@ def _gas(random: np.random.Generator) -> tuple[WindowStyle, tuple[int, int], Str
             number=number,
             prints=_prints(random, "gas"),
             shadow=None if separate else _shadow(random),
-            **({} if tailed else _unit_texts(random, GAS_UNITS, 0.35)),
+            **({} if tailed else _unit_texts(random, GAS_UNITS, 0.45)),
         ),
     )
 
@@ -208,10 +208,11 @@ def _electricity(random: np.random.Generator) -> tuple[WindowStyle, tuple[int, i
             frame=frame,
             frame_width=random.uniform(0.04, 0.12),
             comma=random.uniform(0.14, 0.26) if not marked or random.random() < 0.35 else 0.0,
+            slack=random.uniform(0.04, 0.12) if random.random() < 0.3 else 0.0,
             scale=str(random.choice(["above", "below", ""], p=[0.3, 0.4, 0.3])),
             prints=_prints(random, "electricity"),
             shadow=None if separate else _shadow(random),
-            **_unit_texts(random, ELECTRICITY_UNITS, 0.35),
+            **_unit_texts(random, ELECTRICITY_UNITS, 0.45),
         ),
     )
 

@@ -18,8 +18,9 @@ from retinanet.datasets.synthetic.windows import draw_window
 
 NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.20
 STICKERS_SHARE = 0.35
-# Photos of gas and electricity meters behind wire mesh, and any that are from cheap cameras or moved along the row.
-MESH_SHARE, CHEAP_CAMERA_SHARE, MOVED_SHARE = 0.07, 0.12, 0.06
+# Photos of gas and electricity meters behind wire mesh; any that moved along the row, have hardly any contrast or are
+# from cheap cameras.
+MESH_SHARE, MOVED_SHARE, WASHED_OUT_SHARE, CHEAP_CAMERA_SHARE = 0.07, 0.06, 0.05, 0.12
 
 
 def random_size(random: np.random.Generator) -> tuple[int, int]:
@@ -123,6 +124,8 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
             if front.random() < MOVED_SHARE:
                 row = meter.window.corners[1] - meter.window.corners[0]
                 photo = degradation.blur_along(photo, row, unit * front.uniform(0.05, 0.3) * severity)
+            if front.random() < WASHED_OUT_SHARE:
+                photo = degradation.wash_out(front, photo)
     pixels = _finish(random, photo, unit, severity)
     name = f"drawn_photo_{seed}_{index:06d}"
     return LabelledPhoto(f"{name}.jpg", functools.partial(np.copy, pixels), split_of(index), name, windows)

@@ -39,6 +39,7 @@ class Strip:
         scale: `10000` ... `1/10` at the wheels: `above`, `below` or empty.
         number: digits just below the strip, as large as those of the wheels, empty without.
         prints: lines above and below the strip, with their height.
+        slack: standard deviation of how far single wheels stand off their digits, in digits.
         shadow: (first, last, light): shares of the strip's length between which so much of the light is left.
     """
 
@@ -64,6 +65,7 @@ class Strip:
     scale: str = ""
     number: str = ""
     prints: tuple[tuple[str, float], tuple[str, float]] = (("", 0.0), ("", 0.0))
+    slack: float = 0.0
     shadow: tuple[float, float, float] | None = None
 
     def reach(self, opening: np.ndarray) -> np.ndarray:
@@ -148,7 +150,9 @@ def finish_strip(
             if min(x, y) >= 0 and x + mask.shape[1] <= canvas.shape[1] and y + mask.shape[0] <= canvas.shape[0]:
                 place_text(canvas, mask, (x, y), strip.ink)
     if strip.shadow is not None:
-        start, end = (round(box[0] + (box[2] - box[0]) * share) for share in strip.shadow[:2])
+        # up to the rounded ends: their corners show the plate
+        low, high = box[0] + round(strip.radius * unit), box[2] - round(max(strip.radius, strip.tail) * unit)
+        start, end = (round(low + (high - low) * share) for share in strip.shadow[:2])
         canvas[max(0, box[1]) : box[3], max(0, start) : max(0, end)] *= strip.shadow[2]
 
 

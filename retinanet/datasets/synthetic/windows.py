@@ -126,6 +126,7 @@ def draw_wheels(
     # From above or below, the camera sees all wheels a little turned.
     rest = float(np.clip(random.normal(0, 0.05), -0.1, 0.1)) if random.random() < 0.8 else random.uniform(-0.2, 0.2)
     slack = random.uniform(0.0, 0.05) if random.random() < 0.85 else random.uniform(0.05, 0.09)
+    slack = slack if strip is None else max(slack, strip.slack)
     depth, contrast = max(1, round(unit * random.uniform(0.01, 0.06))), random.uniform(0.05, 0.6)
     # The last wheel may show through a taller opening, to one side or both.
     taller = np.round(unit * random.uniform(0.03, 0.16, 2) * (random.random(2) < 0.7) * (random.random() < 0.35))
