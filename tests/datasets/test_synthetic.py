@@ -123,14 +123,15 @@ def test_turned_wheel_shows_its_digits_higher_the_further_it_turns():
     assert middles[1] - middles[2] == pytest.approx(25, abs=2)
 
 
-def test_display_point_stands_before_the_fraction():
+def test_display_point_or_region_stands_before_the_fraction():
     for seed in range(10):
         window = windows.draw_window(np.random.default_rng(seed), digital=True)
         points = [box.corners[:, 0].mean() for box in window.boxes if box.label == "point"]
+        regions = [box.corners[:, 0].min() for box in window.boxes if box.label == "floatp"]
         middles = [box.corners[:, 0].mean() for box in window.boxes if box.label in DIGIT_CLASSES]
-        assert window.label == "digital" and len(points) == window.reading.count(",")
-        if points:
-            assert sum(middle > points[0] for middle in middles) == len(window.reading.split(",")[1])
+        assert window.label == "digital" and bool(points or regions) == ("," in window.reading)
+        for start in points + regions:
+            assert sum(middle > start for middle in middles) == len(window.reading.split(",")[1])
 
 
 @pytest.mark.parametrize("make", [lambda: crops.window_crop(4, 7), lambda: photos.draw_photo(4, 7)])
@@ -317,10 +318,13 @@ def test_signs_beside_a_displays_digits_are_no_part_of_its_reading(monkeypatch):
     for share in (0.0, 1.0):
         monkeypatch.setattr(displays, "SIGNS_SHARE", share)
         drawn[share] = [displays.draw_display(np.random.default_rng(seed)) for seed in range(10)]
-    for (_, _, plain, text, _), (_, _, signed, same_text, _) in zip(drawn[0.0], drawn[1.0], strict=True):
-        assert text == same_text
-        assert [box.label for box in plain] == [box.label for box in signed]
-    assert (
-        sum(with_signs[0].shape[1] > without[0].shape[1] for without, with_signs in zip(*drawn.values(), strict=True))
-        > 5
-    )
+    changed = []
+    for (plain, _, boxes, text, _), (signed, _, same_boxes, same_text, _) in zip(drawn[0.0], drawn[1.0], strict=True):
+        assert text == same_text and plain.shape == signed.shape
+        for box, same in zip(boxes, same_boxes, strict=True):
+            assert box.label == same.label and np.array_equal(box.corners, same.corners)
+    changed = [
+        np.abs(plain.astype(float) - signed).max() > 20
+        for (plain, *_), (signed, *_) in zip(*drawn.values(), strict=True)
+    ]
+    assert sum(changed) > 5
