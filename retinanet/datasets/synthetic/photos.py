@@ -104,7 +104,8 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
         # the second share from a stream of its own: all other photos look the same
         more = np.random.default_rng([seed, index, 7]).random() < MORE_DIGITAL_SHARE
         digital = bool(random.random() < DIGITAL_SHARE or more)
-        meter = place_meter(random, draw_window(random, digital), size, size[0] * share)
+        drawn = draw_window(random, digital)
+        meter = place_meter(random, drawn, size, size[0] * share)
         if random.random() < 0.1:
             photo, windows = _neighbour(random, photo, meter, size[0] * share)
         photo = meter.lay_on(photo)
