@@ -75,6 +75,8 @@ def _draw_digits(
     ghost_share = 0.0
     if ghosts is not None and random.random() < 0.5:
         ghost_share = random.uniform(0.02, 0.14) if random.random() < 0.85 else random.uniform(0.14, 0.3)
+    # a digit that is lit stays darker than one that is not
+    ghost_share = min(ghost_share, 0.4 * min(row.shares))
     pad = BOX_PAD * row.height
     boxes = []
     dark = row.places - len(row.digits)
