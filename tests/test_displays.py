@@ -73,7 +73,7 @@ def test_half_high_decimals_have_half_high_boxes_and_a_region():
     heights = [box[3] - box[1] for box in boxes["8"]]
     assert heights[2] == heights[3] == pytest.approx(heights[0] / 2, abs=3)
     [region] = boxes["floatp"]
-    np.testing.assert_allclose(region, [boxes["8"][2][0], boxes["8"][2][1], boxes["8"][3][2], boxes["8"][3][3]])
+    np.testing.assert_allclose(region, [boxes["8"][2][0], boxes["8"][0][1], boxes["8"][3][2], boxes["8"][3][3]])
     assert "point" not in boxes
 
 
