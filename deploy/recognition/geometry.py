@@ -44,12 +44,6 @@ def expand_corners(corners: np.ndarray, along: float, across: float) -> np.ndarr
     return box_corners(np.array([-along, -across, 1 + along, 1 + across]), corners)
 
 
-def rectify(photo: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the window cut out upright, stretched to size (width, height); outside the photo is black."""
-    matrix = perspective_matrix(corners, rectangle_corners(*size))
-    return cv2.warpPerspective(photo, matrix, size, flags=cv2.INTER_LINEAR)
-
-
 def side_lengths(corners: np.ndarray) -> tuple[float, float]:
     """Returns the mean width (along the reading) and height of the quadrilateral in pixels."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)

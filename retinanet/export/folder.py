@@ -104,7 +104,7 @@ def export_models(
             else:
                 for name, model in models.items():
                     print(f"{name}: exporting", flush=True)
-                    _EXPORTS[model_format](model, partial / name, precision)
+                    _export(model, partial / name, model_format, precision == FLOAT16)
             for model in models.values():
                 _check(model, partial, manifest)
             manifest["files"] = {
@@ -152,7 +152,18 @@ def _version(manifest: dict) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _export_savedmodel(model, folder: Path, precision: str) -> None:
+def _export(model, folder: Path, model_format: str, half: bool) -> None:
+    if model_format == SAVEDMODEL:
+        _export_savedmodel(model, folder)
+        return
+    folder.mkdir(parents=True)
+    if model_format == ONNX:
+        formats.write_onnx(model, folder / OnnxNetwork.FILE)
+    else:
+        formats.write_openvino(formats.to_openvino(model), folder / OpenVinoNetwork.FILE, half)
+
+
+def _export_savedmodel(model, folder: Path) -> None:
     import tensorflow as tf
 
     config = model.model_config
@@ -165,19 +176,6 @@ def _export_savedmodel(model, folder: Path, precision: str) -> None:
         return DETECTIONS[config.stage](model.forward(tf.cast(images, tf.float32)), config)
 
     tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": serve})
-
-
-def _export_onnx(model, folder: Path, precision: str) -> None:
-    folder.mkdir(parents=True)
-    formats.write_onnx(model, folder / OnnxNetwork.FILE)
-
-
-def _export_openvino(model, folder: Path, precision: str) -> None:
-    folder.mkdir(parents=True)
-    formats.write_openvino(formats.to_openvino(model), folder / OpenVinoNetwork.FILE, precision == FLOAT16)
-
-
-_EXPORTS = {SAVEDMODEL: _export_savedmodel, ONNX: _export_onnx, OPENVINO: _export_openvino}
 
 
 def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path | None) -> dict:
