@@ -14,6 +14,11 @@ def _shift(offset: float) -> np.ndarray:
     return np.array([[1, 0, offset], [0, 1, offset], [0, 0, 1]], np.float64)
 
 
+def between_pixel_centers(matrix: np.ndarray) -> np.ndarray:
+    """Returns a homography (3, 3) of continuous coordinates as OpenCV takes it, who counts from the pixels' centres."""
+    return _shift(-0.5) @ matrix @ _shift(0.5)
+
+
 def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
     """Returns a photo in which each pixel is the mean of factor x factor ones; a rest at the right and below is lost.
 
@@ -36,8 +41,10 @@ def _fast_factor(most: float) -> int:
     return power * 3 // 2 if power > 1 and most >= power * 1.5 else power
 
 
-def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the view of a photo through a homography; what lies outside the photo is black.
+def warp(
+    photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int], ground: tuple[int, int, int] = (0, 0, 0)
+) -> np.ndarray:
+    """Returns the view of a photo through a homography, as recognition and the training of stage 1 see it.
 
     Where the view is smaller than the photo, the photo is shrunk by area first: interpolation alone would skip
     pixels.
@@ -46,6 +53,7 @@ def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
         photo: uint8 (height, width, 3).
         matrix: (3, 3), from the photo's to the view's coordinates.
         size: (width, height) of the view.
+        ground: the colour of what lies outside the photo.
     """
     region = transform_points(rectangle_corners(*size), np.linalg.inv(matrix))
     along, across = side_lengths(region)
@@ -56,7 +64,7 @@ def warp(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
         if min(cut.shape[:2]) >= factor:
             photo = shrink(cut, factor)
             matrix = matrix @ np.array([[factor, 0, max(left, 0)], [0, factor, max(top, 0)], [0, 0, 1]], np.float64)
-    return cv2.warpPerspective(photo, _shift(-0.5) @ matrix @ _shift(0.5), size, flags=cv2.INTER_LINEAR)
+    return cv2.warpPerspective(photo, between_pixel_centers(matrix), size, flags=cv2.INTER_LINEAR, borderValue=ground)
 
 
 def rectify_window(photo: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -14,6 +14,7 @@ from deploy.recognition.geometry import (
     side_lengths,
     transform_points,
 )
+from deploy.recognition.rectification import between_pixel_centers
 from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
 from retinanet.datasets.synthetic import degradation
 from retinanet.datasets.synthetic.prints import sometimes_print_bands
@@ -98,7 +99,8 @@ def degrade_crop(
     if shrink > 1.3:
         image = cv2.GaussianBlur(image, (0, 0), 0.35 * shrink)
     matrix = perspective_matrix(found, rectangle_corners(*size))
-    image = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = between_pixel_centers(matrix)
+    image = cv2.warpPerspective(image, seen, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     bow = high * random.normal(0, 0.05) if random.random() < 0.25 else 0.0
     if bow:
