@@ -15,15 +15,15 @@ OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Returns the arguments; `sets` as pairs of a source's name and its folder."""
+    """Returns the arguments; `sets` as pairs of a source's name and its paths."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command_line.add_arguments(parser, split="validation", turns=[0, 1, 2, 3])
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: deploy/retinanet/confidence.json")
     parser.add_argument("--chart", type=Path, metavar="FILE.png", help="writes the reliability, before and after")
     args = parser.parse_args(argv)
-    args.sets = command_line.pairs(parser, args.sets)
+    args.sets = command_line.labelled_sets(parser, args.sets)
     if not args.sets:
-        parser.error("expected pairs of SOURCE and PATH")
+        parser.error("expected a SOURCE and its PATH")
     return args
 
 
@@ -49,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     reader = MeterReader(models, dataclasses.replace(settings, reading=reading))
     results = [
         result
-        for name, path in args.sets
+        for name, request in args.sets
         for turns in args.turns
-        for result in evaluate(reader, name, path, args.split, turns)
+        for result in evaluate(reader, name, request, args.split, turns)
         if result.recognition.success
     ]
     before, right = confidences(results)

@@ -12,15 +12,15 @@ from retinanet.evaluation import command_line
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Returns the arguments; `sets` as pairs of a source's name and its folder."""
+    """Returns the arguments; `sets` as pairs of a source's name and its paths."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     command_line.add_arguments(parser, split="test", turns=[0])
     parser.add_argument("--no_meter", type=cli.existing_path, metavar="DIR", help="photos without a meter")
     parser.add_argument("--output", type=Path, metavar="DIR", help="writes index.html, charts, failures, results.json")
     args = parser.parse_args(argv)
-    args.sets = command_line.pairs(parser, args.sets)
+    args.sets = command_line.labelled_sets(parser, args.sets)
     if not (args.sets or args.no_meter):
-        parser.error("expected pairs of SOURCE and PATH, or --no_meter DIR")
+        parser.error("expected a SOURCE and its PATH, or --no_meter DIR")
     return args
 
 
@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     failures = args.output / FAILURES_FOLDER if args.output else None
     results = []
     for turns in args.turns:
-        for name, path in args.sets:
-            results += evaluate(reader, name, path, args.split, turns, failures)
+        for name, request in args.sets:
+            results += evaluate(reader, name, request, args.split, turns, failures)
         if args.no_meter:
             results += evaluate_without_meter(reader, args.no_meter, turns, failures)
     for title, columns, rows in all_tables(results):

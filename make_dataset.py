@@ -14,11 +14,12 @@ from retinanet.datasets.sources import DEFAULT_COUNT, DRAWN_SOURCES, SOURCES, Re
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Returns the command line's values."""
-    sources = "\n".join(f"  {source.usage}" for source in SOURCES.values())
+    given = {name: source for name, source in SOURCES.items() if source.stages}
+    sources = "\n".join(f"  {source.usage}" for source in given.values())
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\nSources:\n{sources}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("source", choices=SOURCES, metavar="SOURCE", help=", ".join(SOURCES))
+    parser.add_argument("source", choices=given, metavar="SOURCE", help=", ".join(given))
     parser.add_argument(
         "paths", nargs="*", type=cli.existing_path, metavar="PATH", help="files and folders of the source"
     )

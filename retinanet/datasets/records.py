@@ -1,9 +1,23 @@
 """Labelled photos: what every importer gives and every dataset is made from."""
 
 import dataclasses
+import enum
 from collections.abc import Callable
 
 import numpy as np
+
+
+class ReadingKind(enum.Enum):
+    """What a source's readings tell.
+
+    WHOLE: everything that the counter shows; without a comma there is no fraction.
+    DIGITS: the digits; one without a comma says nothing about the fraction.
+    NUMBER: a number with a point, its outer zeros lost.
+    """
+
+    WHOLE = "whole"
+    DIGITS = "digits"
+    NUMBER = "number"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +42,8 @@ class LabelledWindow:
             the reading is known, which serves evaluation alone.
         label: one of STAGE1_CLASSES.
         boxes: what stands in it; empty where that is not known.
-        readings: every text that counts as right, `00595,825`; `?` stands for a wheel that nobody can tell. A
-            text without a comma says nothing about the fraction. Empty where no reading is known.
+        readings: every text that counts as right, `00595,825`; `?` stands for a wheel that nobody can tell. What one
+            without a comma says is the source's `ReadingKind`. Empty where no reading is known.
     """
 
     corners: np.ndarray | None

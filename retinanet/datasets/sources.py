@@ -1,11 +1,13 @@
-"""Where datasets come from: each source's name, what it needs and what it gives."""
+"""The sources of labelled photos: each one's name, what it needs, what datasets it gives and how it is measured."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from deploy.recognition.errors import UserError
-from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
+from retinanet.datasets.records import LabelledPhoto, Pending, ReadingKind, WindowCrop
 
 MODELS = Path(__file__).resolve().parents[2] / "deploy" / "models"
 DEFAULT_COUNT = 1000
@@ -32,20 +34,40 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
+class Measure:
+    """How recognition is measured on a source's photos.
+
+    Attributes:
+        read: gives the photos with their windows and readings.
+        readings: what these readings tell.
+        least_iou: a window counts as found above this overlap.
+        polygons: gives the windows' true outlines by photo name, where corners do not tell the reading's order; None
+            where they do.
+    """
+
+    read: Callable[[Request], list[LabelledPhoto]]
+    readings: ReadingKind = ReadingKind.DIGITS
+    least_iou: float = 0.75
+    polygons: Callable[[Request], dict[str, np.ndarray]] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Source:
     """A source of labelled photos.
 
     Attributes:
         usage: its paths, as the help shows them.
-        stages: what it can give.
         path_counts: the numbers of paths it takes.
+        stages: the datasets it can give.
         read: gives its records for a stage.
+        measure: how recognition is measured on it; None where it is drawn.
     """
 
     usage: str
-    stages: tuple[int, ...]
     path_counts: tuple[int, ...]
-    read: Callable[[Request, int], Sequence[LabelledPhoto | WindowCrop | Pending]]
+    stages: tuple[int, ...] = ()
+    read: Callable[[Request, int], Sequence[LabelledPhoto | WindowCrop | Pending]] | None = None
+    measure: Measure | None = None
 
 
 def read_source(name: str, request: Request, stage: int) -> Sequence[LabelledPhoto | WindowCrop | Pending]:
@@ -55,38 +77,51 @@ def read_source(name: str, request: Request, stage: int) -> Sequence[LabelledPho
         UserError: the source does not give this stage, takes other paths, or what it reads is wrong.
     """
     source = SOURCES[name]
+    check_paths(name, request)
     if stage not in source.stages:
-        raise UserError(f"{name} gives no dataset of stage {stage}; give --stage {source.stages[0]}")
-    if len(request.paths) not in source.path_counts:
-        raise UserError(f"{name} got {len(request.paths)} paths; expected: {source.usage}")
+        instead = f"give --stage {source.stages[0]}" if source.stages else "it is for measuring only"
+        raise UserError(f"{name} gives no dataset of stage {stage}; {instead}")
     return source.read(request, stage)
 
 
-def _mbarira(request: Request, stage: int):
+def check_paths(name: str, request: Request) -> None:
+    """Raises UserError where the source takes another number of paths."""
+    source = SOURCES[name]
+    if len(request.paths) not in source.path_counts:
+        raise UserError(f"{name} got {len(request.paths)} paths; expected: {source.usage}")
+
+
+def _mbarira(request: Request):
     from retinanet.datasets.importers import mbarira
 
     return mbarira.read(request.paths[0])
 
 
-def _photos(request: Request, stage: int):
-    from retinanet.datasets import photo_table
+def _photos(request: Request):
+    from retinanet.datasets.importers import photo_table
 
-    photos = photo_table.with_corners(photo_table.read(request.paths[0]))
+    return photo_table.read(request.paths[0])
+
+
+def _photos_for_stage(request: Request, stage: int):
+    from retinanet.datasets.importers import photo_table
+
+    photos = photo_table.with_corners(_photos(request))
     if stage == 1:
         return photos
     from deploy.recognition.runtime import load_models
-    from retinanet.datasets import table_windows
+    from retinanet.datasets.importers import table_windows
 
     return table_windows.with_boxes(photos, load_models(request.models or MODELS))
 
 
-def _chongqing(request: Request, stage: int):
+def _chongqing(request: Request):
     from retinanet.datasets.importers import chongqing
 
     return chongqing.read(request.paths[0])
 
 
-def _beregun_itelma(request: Request, stage: int):
+def _beregun_itelma(request: Request):
     from retinanet.datasets.importers import beregun_itelma
 
     return beregun_itelma.read(request.paths[0])
@@ -99,6 +134,18 @@ def _label_studio(request: Request, stage: int):
         return photos.read_photos_with_boxes(*request.paths, groups=request.groups)
     read = photos.read_photos if stage == 1 else crops.read_crops
     return read(*request.paths, groups=request.groups)
+
+
+def _russian_flats(request: Request):
+    from retinanet.datasets.importers import russian_flats
+
+    return russian_flats.read(request.paths[0])
+
+
+def _russian_flats_polygons(request: Request):
+    from retinanet.datasets.importers import russian_flats
+
+    return russian_flats.read_polygons(request.paths[0])
 
 
 def _wheels(request: Request, stage: int):
@@ -147,21 +194,37 @@ def _layout_of(path: Path) -> str:
     return "mbarira" if len(fields) == 9 and max(values[1:]) < 2 else "chongqing"
 
 
+def _labelled(usage: str, read: Callable[[Request], list[LabelledPhoto]]) -> Source:
+    """Returns a source whose photos give both datasets as they are."""
+    return Source(usage, (1,), (1, 2), lambda request, stage: read(request), Measure(read))
+
+
 SOURCES = {
-    "mbarira": Source("mbarira FOLDER (images/, labels/)", (1, 2), (1,), _mbarira),
-    "chongqing": Source("chongqing FOLDER (images/, labels/)", (1, 2), (1,), _chongqing),
-    "photos": Source("photos FOLDER (images/, labels.csv)", (1, 2), (1,), _photos),
-    "beregun_itelma": Source(
-        "beregun_itelma FOLDER (images/, labels/), for testing only", (1, 2), (1,), _beregun_itelma
+    "photos": Source(
+        "photos FOLDER (images/, labels.csv)",
+        (1,),
+        (1, 2),
+        _photos_for_stage,
+        Measure(_photos, ReadingKind.WHOLE),
     ),
     "label_studio": Source(
         "label_studio PHOTOS EXPORT.json (stage 1), CROPS EXPORT.json (stage 2) or all four",
-        (1, 2),
         (2, 4),
+        (1, 2),
         _label_studio,
+        Measure(lambda request: _label_studio(request, 1), ReadingKind.WHOLE),
     ),
-    "wheels": Source("wheels FOLDER (wheels.zip, labels.csv)", (2,), (1,), _wheels),
-    "synthetic": Source("synthetic (no paths)", (1, 2), (0,), _synthetic),
+    "mbarira": _labelled("mbarira FOLDER (images/, labels/)", _mbarira),
+    "chongqing": _labelled("chongqing FOLDER (images/, labels/)", _chongqing),
+    "beregun_itelma": _labelled("beregun_itelma FOLDER (images/, labels/), for testing only", _beregun_itelma),
+    "russian_flats": Source(
+        "russian_flats FOLDER (images/, labels.csv), for testing only",
+        (1,),
+        measure=Measure(_russian_flats, ReadingKind.NUMBER, 0.6, _russian_flats_polygons),
+    ),
+    "wheels": Source("wheels FOLDER (wheels.zip, labels.csv)", (1,), (2,), _wheels),
+    "synthetic": Source("synthetic (no paths)", (0,), (1, 2), _synthetic),
     "transplanted": Source("transplanted FOLDER... of mbarira or chongqing", (1, 2), (1, 2), _transplanted),
-    "no_meter": Source("no_meter (no paths): drawn things that are no meters", (1,), (0,), _no_meter),
+    "no_meter": Source("no_meter (no paths): drawn things that are no meters", (0,), (1,), _no_meter),
 }
+MEASURED = {name: source.measure for name, source in SOURCES.items() if source.measure}

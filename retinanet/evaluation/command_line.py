@@ -1,23 +1,16 @@
-"""The labelled sets on a command line: pairs of a source's name and its folder."""
+"""The labelled sets on a command line: each a source's name and its paths."""
 
 import argparse
 from pathlib import Path
 
-SOURCE_NAMES = ("mbarira", "chongqing", "beregun_itelma", "russian_flats")
+from retinanet.datasets.sources import MEASURED, SOURCES, Request
+
 MODELS = Path(__file__).resolve().parents[2] / "deploy" / "models"
 
 
 def add_arguments(parser: argparse.ArgumentParser, split: str, turns: list[int]) -> None:
     """Adds `sets`, `--split`, `--turns` and `--models`, with these defaults of split and turns."""
-    parser.add_argument(
-        "sets",
-        nargs="*",
-        metavar="SOURCE PATH",
-        help=f"a set ({', '.join(SOURCE_NAMES)}) and its folder as its source lays it out; several may follow",
-    )
-    parser.add_argument(
-        "--split", choices=("train", "validation", "test"), default=split, help=f"which part (default: {split})"
-    )
+    add_sets(parser, split)
     shown = " ".join(map(str, turns))
     parser.add_argument(
         "--turns", type=int, nargs="+", choices=range(4), default=turns, help=f"quarters clockwise (default: {shown})"
@@ -25,14 +18,36 @@ def add_arguments(parser: argparse.ArgumentParser, split: str, turns: list[int])
     parser.add_argument("--models", type=Path, default=MODELS, help="default: deploy/models")
 
 
-def pairs(parser: argparse.ArgumentParser, sets: list[str]) -> list[tuple[str, Path]]:
-    """Returns source and folder of each set; exits as argparse does where they do not fit."""
-    if len(sets) % 2:
-        parser.error("expected pairs of SOURCE and PATH")
-    found = [(name, Path(path)) for name, path in zip(sets[::2], sets[1::2], strict=True)]
-    for name, path in found:
-        if name not in SOURCE_NAMES:
-            parser.error(f"unknown source {name!r}: expected one of {', '.join(SOURCE_NAMES)}")
-        if not path.is_dir():
-            parser.error(f"{name}: no such folder: {path}")
-    return found
+def add_sets(parser: argparse.ArgumentParser, split: str) -> None:
+    """Adds `sets` and `--split` with this default."""
+    parser.add_argument(
+        "sets",
+        nargs="*",
+        metavar="SOURCE PATH...",
+        help=f"a set's source ({', '.join(MEASURED)}) and its paths as make_dataset.py takes them; several may follow",
+    )
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), default=split, help=f"which part (default: {split})"
+    )
+
+
+def labelled_sets(parser: argparse.ArgumentParser, words: list[str]) -> list[tuple[str, Request]]:
+    """Returns source and paths of each set; exits as argparse does where they do not fit.
+
+    A word that is a source's name begins a set: a folder of such a name is given as ./NAME.
+    """
+    sets: list[tuple[str, list[Path]]] = []
+    for word in words:
+        if word in MEASURED:
+            sets.append((word, []))
+        elif not sets:
+            parser.error(f"unknown source {word!r}: expected one of {', '.join(MEASURED)}, then its paths")
+        else:
+            sets[-1][1].append(Path(word))
+    for name, paths in sets:
+        if len(paths) not in SOURCES[name].path_counts:
+            parser.error(f"{name} got {len(paths)} paths; expected: {SOURCES[name].usage}")
+        for path in paths:
+            if not path.exists():
+                parser.error(f"{name}: no such file or folder: {path}")
+    return [(name, Request(tuple(paths))) for name, paths in sets]

@@ -19,6 +19,8 @@ def cause(result: Result) -> str:
     """Returns the cause of a wrong result, one of a dozen phrases; the first that holds."""
     if result.source == outcomes.NO_METER:
         return "digits read without a meter"
+    if not result.right:
+        return "digits read where nobody can"
     if not result.recognition.success:
         return _REFUSALS[result.recognition.reason]
     if result.iou < LEAST_OVERLAP:

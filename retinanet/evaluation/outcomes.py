@@ -1,7 +1,6 @@
 """What recognition reaches on labelled photos, photo by photo."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,38 +10,14 @@ from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import polygon_iou, side_lengths
 from deploy.recognition.photo_files import find_photos, read_photo
 from deploy.recognition.pipeline import MeterReader, Recognition
-from retinanet.datasets.importers import beregun_itelma, chongqing, mbarira, russian_flats
 from retinanet.datasets.records import LabelledPhoto
+from retinanet.datasets.sources import MEASURED, Request, check_paths
 from retinanet.evaluation.failure_pictures import write_failure
 from retinanet.evaluation.text import TextScore, score_text
 
 NO_METER = "no_meter"
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A labelled set and how it is scored.
-
-    Attributes:
-        read: from the set's folder to its photos.
-        least_iou: a window counts as found above this overlap.
-        polygons: from the set's folder to the windows' true outlines by photo name, where corners do not tell the
-            reading's order; None where they do.
-        numeric: whether the label is a number, its outer zeros lost, instead of the text.
-    """
-
-    read: Callable[[Path], list[LabelledPhoto]]
-    least_iou: float = 0.75
-    polygons: Callable[[Path], dict[str, np.ndarray]] | None = None
-    numeric: bool = False
-
-
-SOURCES = {
-    "mbarira": Source(mbarira.read),
-    "chongqing": Source(chongqing.read),
-    "beregun_itelma": Source(beregun_itelma.read),
-    "russian_flats": Source(russian_flats.read, 0.6, russian_flats.read_polygons, numeric=True),
-}
+# Sources that name a layout, not a collection.
+OWN_PHOTOS = ("photos", "label_studio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +25,12 @@ class Result:
     """What came of one photo.
 
     Attributes:
-        source: one of SOURCES, or NO_METER.
+        source: a name in `datasets.sources.MEASURED`, with the folder's where one name stands for many; or NO_METER.
         name: file name.
         group: photos of one meter share it.
         turns: quarter turns clockwise that the photo was given.
-        right: the labelled readings; none on a photo without a meter.
-        iou: overlap of the found window with the labelled one, 0 to 1.
+        right: the labelled readings; none on a photo without a meter, nor where nobody can read it.
+        iou: overlap of the found window with the labelled one, 0 to 1; nan where no window is labelled.
         window_found: overlap above the set's limit, corners in the reading's order where that is known.
         corner_error: mean distance of the found corners from the labelled ones in per cent of the window's height;
             nan where there is no window or no order of corners is known.
@@ -80,7 +55,7 @@ class Result:
 
     @property
     def text_right(self) -> bool:
-        """Whether the whole text is right; on a photo without a meter, whether nothing was read."""
+        """Whether the whole text is right; without a labelled reading, whether nothing was read."""
         return self.score.text_right
 
     def to_dict(self) -> dict:
@@ -90,7 +65,7 @@ class Result:
             "name": self.name,
             "turns": self.turns,
             "right": list(self.right),
-            "iou": round(self.iou, 4),
+            "iou": None if np.isnan(self.iou) else round(self.iou, 4),
             "window_found": self.window_found,
             "corner_error": None if np.isnan(self.corner_error) else round(self.corner_error, 2),
             "class_right": self.class_right,
@@ -105,7 +80,7 @@ class Result:
 def evaluate(
     reader: MeterReader,
     source_name: str,
-    path: Path,
+    request: Request,
     split: str,
     turns: int = 0,
     failures: Path | None = None,
@@ -114,8 +89,8 @@ def evaluate(
 
     Args:
         reader: the models in use.
-        source_name: one of SOURCES.
-        path: the set's folder.
+        source_name: one of MEASURED.
+        request: the set's paths.
         split: `train`, `validation` or `test`.
         turns: 0 to 3.
         failures: folder for pictures of the photos whose text is wrong; none are written without.
@@ -123,45 +98,64 @@ def evaluate(
     Raises:
         UserError: the set cannot be read, or has no photos in that split.
     """
-    source = SOURCES[source_name]
-    polygons = source.polygons(path) if source.polygons else {}
-    photos = [photo for photo in source.read(path) if photo.split == split and photo.windows]
-    if not photos:
-        raise UserError(f"{path}: {source_name} has no labelled photos in the split {split}; give another --split")
+    photos = photos_of(source_name, request, split)
+    measure, title = MEASURED[source_name], set_name(source_name, request)
+    polygons = measure.polygons(request) if measure.polygons else {}
     results = []
-    for photo in tqdm(photos, desc=f"{source_name} {90 * turns} degrees", unit="photo", disable=None):
+    for photo in tqdm(photos, desc=f"{title} {90 * turns} degrees", unit="photo", disable=None):
         pixels = photo.load()
         height, width = pixels.shape[:2]
         pixels = np.ascontiguousarray(np.rot90(pixels, -turns))
         window = photo.windows[0]
-        corners = _turn(window.corners, width, height, turns)
-        outline = _turn(polygons.get(photo.name, window.corners), width, height, turns)
         recognition = reader.read(pixels)
-        found = recognition.corners
-        iou = 0.0 if found is None else polygon_iou(found, outline)
-        ordered = bool(source.polygons) or (found is not None and _same_order(found, corners))
-        error = float("nan")
-        if found is not None and not source.polygons:
-            error = 100 * float(np.linalg.norm(found - corners, axis=1).mean()) / side_lengths(corners)[1]
+        corners = outline = None
+        iou, ordered, error = float("nan"), False, float("nan")
+        if window.corners is not None:
+            corners = _turn(window.corners, width, height, turns)
+            outline = _turn(polygons.get(photo.name, window.corners), width, height, turns)
+            found = recognition.corners
+            iou = 0.0 if found is None else polygon_iou(found, outline)
+            ordered = bool(measure.polygons) or (found is not None and _same_order(found, corners))
+            if found is not None and not measure.polygons:
+                error = 100 * float(np.linalg.norm(found - corners, axis=1).mean()) / side_lengths(corners)[1]
         result = Result(
-            source=source_name,
+            source=title,
             name=photo.name,
             group=photo.group,
             turns=turns,
             right=window.readings,
             iou=iou,
-            window_found=iou > source.least_iou and ordered,
+            window_found=iou > measure.least_iou and ordered,
             corner_error=error,
             class_right=recognition.counter_class == window.label,
-            score=score_text(recognition.text, window.readings, source.numeric),
+            score=score_text(recognition.text, window.readings, measure.readings),
             recognition=recognition,
         )
         if failures and not result.text_right:
-            stem = f"{source_name}_{90 * turns}_{Path(photo.name).stem}"
+            stem = f"{title}_{90 * turns}_{Path(photo.name).stem}"
             pictures = write_failure(Path(failures), stem, pixels, recognition, outline, corners)
             result = dataclasses.replace(result, pictures=pictures)
         results.append(result)
     return results
+
+
+def photos_of(source_name: str, request: Request, split: str) -> list[LabelledPhoto]:
+    """Returns the photos of one split of a set on which there is a meter.
+
+    Raises:
+        UserError: the set cannot be read, or has no photos in that split.
+    """
+    check_paths(source_name, request)
+    photos = [photo for photo in MEASURED[source_name].read(request) if photo.split == split and photo.windows]
+    if not photos:
+        shown = " ".join(map(str, request.paths))
+        raise UserError(f"{shown}: {source_name} has no labelled photos in the split {split}; give another --split")
+    return photos
+
+
+def set_name(source_name: str, request: Request) -> str:
+    """Returns what a set is called in tables: its folder's name where any folder has this source's layout."""
+    return request.paths[0].resolve().name if source_name in OWN_PHOTOS else source_name
 
 
 def evaluate_without_meter(

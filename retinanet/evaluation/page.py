@@ -32,7 +32,7 @@ def write_report(folder: Path, results: Sequence[Result]) -> Path:
         UserError: a file cannot be written.
     """
     write_text(folder / "results.json", json.dumps([result.to_dict() for result in results], indent=1))
-    metered = [result for result in results if result.source != NO_METER]
+    metered = [result for result in results if result.right]
     names = dict.fromkeys(result.source for result in metered)
     sets = {name: confidences([result for result in metered if result.source == name]) for name in names}
     charts = []
@@ -93,7 +93,7 @@ def _confusion(results: Sequence[Result]) -> str:
 
 def _failure(result: Result) -> str:
     found = result.recognition
-    right = " or ".join(result.right[:4]) or "no meter"
+    right = " or ".join(result.right[:4]) or ("no meter" if result.source == NO_METER else "nothing that can be read")
     facts = [f"{found.confidence:.0%} sure", cause(result)]
     if result.right:
         facts.append(f"overlap {result.iou:.2f}")

@@ -70,13 +70,17 @@ def rows_by_wheels(results: Iterable[Result]) -> list[tuple[str, ...]]:
 def rows_of_confidence(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """Returns the cells of CONFIDENCE_COLUMNS for each set, over all rotations, and for all of them together.
 
-    Photos without an answer are never accepted and count as wrong; the calibration error is over the answers alone.
+    Of the photos whose reading is known. Those without an answer are never accepted and count as wrong; the calibration
+    error is over the answers alone.
     """
     groups = _groups(results, lambda result: result.source)
     if len(groups) > 1:
         groups["all sets"] = [result for part in groups.values() for result in part]
     rows = []
-    for name, part in groups.items():
+    for name, everything in groups.items():
+        part = [result for result in everything if result.right]
+        if not part:
+            continue
         confidence, right = confidences(part)
         answered = np.array([result.recognition.success for result in part])
         photos = _photos(part)
@@ -151,16 +155,20 @@ def all_tables(results: Sequence[Result]) -> list[tuple[str, tuple[str, ...], li
 def _rows(results: Iterable[Result], name_of: Callable[[Result], str]) -> list[tuple[str, ...]]:
     rows = []
     for name, part in _groups(results, name_of).items():
+        readable = [result for result in part if result.right]
         photos = _photos(part)
         digits = sum(result.score.digits for result in part)
         digits_right = sum(result.score.digits_right for result in part)
         flags = {
-            "window": [result.window_found for result in part],
+            "window": [result.window_found for result in part if not np.isnan(result.iou)],
             "class": [result.class_right for result in part],
-            "integer": [result.score.integer_right for result in part],
-            "text": [result.text_right for result in part],
+            "integer": [result.score.integer_right for result in readable],
+            "text": [result.text_right for result in readable],
         }
-        shares = {column: str(share(sum(values), len(part), photos)) for column, values in flags.items()}
+        views = len(part) / max(photos, 1)
+        shares = {
+            column: str(share(sum(values), len(values), round(len(values) / views))) for column, values in flags.items()
+        }
         seconds = np.median([result.recognition.seconds["total"] for result in part])
         rows.append(
             (

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from retinanet.datasets.records import ReadingKind
 from retinanet.training.epoch_metrics import texts_match
 
 MISSING = ""
@@ -36,17 +37,24 @@ class TextScore:
         return sum(right != MISSING for right, _ in self.pairs)
 
 
-def score_text(read: str, readings: tuple[str, ...], numeric: bool = False) -> TextScore:
+def score_text(read: str, readings: tuple[str, ...], kind: ReadingKind = ReadingKind.DIGITS) -> TextScore:
     """Returns how a read text compares with the labelled readings, any of which is right.
+
+    Without a labelled reading, on a window that nobody can read, no text is right.
 
     Args:
         read: `00595,825`, empty where nothing was read.
-        readings: at least one; `?` lets any digit pass.
-        numeric: whether they are numbers, their outer zeros lost, instead of texts.
+        readings: `?` lets any digit pass.
+        kind: what they tell.
     """
-    whole_matches, integer_matches = (
-        (number_matches, _whole_numbers_match) if numeric else (text_matches, _integers_match)
-    )
+    if not readings:
+        return TextScore(not read, not read, (), 0)
+    numeric = kind is ReadingKind.NUMBER
+    whole_matches, integer_matches = {
+        ReadingKind.WHOLE: (texts_match, _integers_match),
+        ReadingKind.DIGITS: (text_matches, _integers_match),
+        ReadingKind.NUMBER: (number_matches, _whole_numbers_match),
+    }[kind]
     alignments = [align(_digits(reading, numeric), _digits(read, numeric)) for reading in readings]
     pairs = max(alignments, key=lambda pairs: sum(right in ("?", got) for right, got in pairs))
     return TextScore(

@@ -9,10 +9,11 @@ from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.pipeline import MeterReader, Recognition
-from retinanet.datasets.records import LabelledPhoto
+from retinanet.datasets.records import LabelledPhoto, ReadingKind
+from retinanet.datasets.sources import MEASURED
 from retinanet.evaluation import command_line
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.outcomes import SOURCES
+from retinanet.evaluation.outcomes import photos_of
 from retinanet.evaluation.text import score_text
 
 
@@ -26,40 +27,39 @@ class Outcome:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `sets` and `--split`."""
-    parser.add_argument("sets", nargs="+", metavar="SOURCE PATH", help="labelled sets, as evaluate.py takes them")
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="validation")
+    command_line.add_sets(parser, split="validation")
 
 
-def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tuple[LabelledPhoto, bool]]:
-    """Returns the photos with a meter that the arguments name, each with whether its label is a number.
+def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tuple[LabelledPhoto, ReadingKind]]:
+    """Returns the photos with a known reading that the arguments name, each with what its source's readings tell.
 
     Raises:
         UserError: there are none.
     """
     photos = [
-        (photo, SOURCES[name].numeric)
-        for name, path in command_line.pairs(parser, args.sets)
-        for photo in SOURCES[name].read(path)
-        if photo.split == args.split and photo.windows
+        (photo, MEASURED[name].readings)
+        for name, request in command_line.labelled_sets(parser, args.sets)
+        for photo in photos_of(name, request, args.split)
+        if photo.windows[0].readings
     ]
     if not photos:
-        raise UserError(f"{' '.join(args.sets)}: no photos with a meter in the split {args.split}; expected some")
+        raise UserError(f"{' '.join(args.sets)}: no readings in the split {args.split}; expected some")
     return photos
 
 
 def read_in_turn(
-    readers: dict[str, MeterReader], photos: Sequence[tuple[LabelledPhoto, bool]]
+    readers: dict[str, MeterReader], photos: Sequence[tuple[LabelledPhoto, ReadingKind]]
 ) -> dict[str, list[Outcome]]:
     """Returns each reader's outcomes, in the photos' order; the first window's label counts.
 
     Whatever else the machine does falls on all readers alike.
     """
     outcomes: dict[str, list[Outcome]] = {name: [] for name in readers}
-    for photo, numeric in tqdm(photos, unit="photo", disable=None):
+    for photo, kind in tqdm(photos, unit="photo", disable=None):
         pixels, readings = photo.load(), photo.windows[0].readings
         for name, reader in readers.items():
             found = reader.read(pixels)
-            outcomes[name].append(Outcome(found, score_text(found.text, readings, numeric).text_right))
+            outcomes[name].append(Outcome(found, score_text(found.text, readings, kind).text_right))
     return outcomes
 
 

@@ -9,7 +9,8 @@ from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
-from retinanet.evaluation import calibration, outcomes
+from retinanet.datasets.sources import MEASURED, Measure
+from retinanet.evaluation import calibration
 from retinanet.evaluation.calibration import cross_validated, fit, write_confidence
 from retinanet.evaluation.risk_coverage import expected_calibration_error
 from tests import fake_meters
@@ -82,7 +83,7 @@ def test_script(monkeypatch, tmp_path, capsys):
     for index in range(24):
         window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
         photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
-    monkeypatch.setitem(outcomes.SOURCES, "mbarira", outcomes.Source(lambda path: photos))
+    monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
     monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.pipeline import Recognition
-from retinanet.datasets.records import LabelledPhoto, LabelledWindow
+from retinanet.datasets.records import LabelledPhoto, LabelledWindow, ReadingKind
+from retinanet.datasets.sources import MEASURED, Measure, Request
 from retinanet.evaluation import outcomes
 from retinanet.evaluation.failure_causes import cause
 from retinanet.evaluation.page import page
@@ -56,7 +58,12 @@ class Reader:
         )
 
 
-def result(text, right, *, source="own", name="a.jpg", turns=0, confidence=0.5, iou=0.9, numeric=False, **others):
+REQUEST = Request((Path("folder"),))
+
+
+def result(
+    text, right, *, source="own", name="a.jpg", turns=0, confidence=0.5, iou=0.9, kind=ReadingKind.DIGITS, **others
+):
     """A result as evaluate() makes it."""
     success = bool(text)
     return outcomes.Result(
@@ -69,7 +76,7 @@ def result(text, right, *, source="own", name="a.jpg", turns=0, confidence=0.5, 
         window_found=iou > 0.75,
         corner_error=10.0,
         class_right=True,
-        score=score_text(text, right, numeric),
+        score=score_text(text, right, kind),
         recognition=Recognition(
             success=success,
             reason=others.pop("reason", "") if success else others.pop("reason", "no_meter"),
@@ -85,8 +92,8 @@ def result(text, right, *, source="own", name="a.jpg", turns=0, confidence=0.5, 
 def source(monkeypatch):
     window = LabelledWindow(CORNERS, "analog", readings=("0012", "0013"))
     photos = [LabelledPhoto("a.jpg", blank_photo, split, split, (window,)) for split in ("train", "test")]
-    monkeypatch.setitem(outcomes.SOURCES, "own", outcomes.Source(lambda path: photos))
-    return "own"
+    monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
+    return "mbarira"
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -98,7 +105,7 @@ def test_labels_turn_with_the_photo(source, turns):
         upright = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
         return np.roll(upright, turns, axis=0)
 
-    (found_one,) = outcomes.evaluate(Reader("0013", found), source, None, "test", turns)
+    (found_one,) = outcomes.evaluate(Reader("0013", found), source, REQUEST, "test", turns)
     assert found_one.text_right and found_one.class_right
     assert found_one.iou > 0.6
     assert found_one.window_found == (found_one.iou > 0.75)
@@ -106,32 +113,32 @@ def test_labels_turn_with_the_photo(source, turns):
 
 def test_corner_error_is_in_per_cent_of_the_windows_height(source):
     moved = Reader("0012", lambda photo: CORNERS + (0, 1.6))
-    (found,) = outcomes.evaluate(moved, source, None, "test")
+    (found,) = outcomes.evaluate(moved, source, REQUEST, "test")
     assert found.corner_error == pytest.approx(10, abs=0.1)
 
 
 def test_wrong_first_corner_is_no_window_and_wrong_text_is_drawn(source, tmp_path):
     reader = Reader("9912", lambda photo: np.roll(CORNERS, 2, axis=0))
-    (found,) = outcomes.evaluate(reader, source, None, "test", failures=tmp_path)
+    (found,) = outcomes.evaluate(reader, source, REQUEST, "test", failures=tmp_path)
     assert found.iou == pytest.approx(1)
     assert not found.window_found
     assert not found.text_right
-    assert found.pictures == ("own_0_a.jpg", "own_0_a_window.jpg")
-    window = read_photo(tmp_path / "own_0_a_window.jpg")
+    assert found.pictures == ("mbarira_0_a.jpg", "mbarira_0_a_window.jpg")
+    window = read_photo(tmp_path / "mbarira_0_a_window.jpg")
     assert window.shape[0] == 96
     assert window[48, window.shape[1] // 2].min() > 200  # the bright field lies in its middle
 
 
 def test_no_window_shows_the_labelled_one(source, tmp_path):
-    (found,) = outcomes.evaluate(Reader(""), source, None, "test", failures=tmp_path)
+    (found,) = outcomes.evaluate(Reader(""), source, REQUEST, "test", failures=tmp_path)
     assert found.iou == 0 and np.isnan(found.corner_error)
-    assert found.pictures == ("own_0_a.jpg", "own_0_a_window.jpg")
+    assert found.pictures == ("mbarira_0_a.jpg", "mbarira_0_a_window.jpg")
     assert found.to_dict()["corner_error"] is None
 
 
 def test_a_split_without_photos(source):
     with pytest.raises(UserError, match="own has no labelled photos in the split validation"):
-        outcomes.evaluate(Reader(""), source, "folder", "validation")
+        outcomes.evaluate(Reader(""), source, REQUEST, "validation")
 
 
 def test_digits_read_without_a_meter_are_failures(tmp_path):
@@ -228,7 +235,7 @@ def test_script_writes_a_report(monkeypatch, tmp_path, capsys):
     photo = fake_meters.meter_photo(corners)
     windows = [LabelledWindow(corners, "analog", readings=(text,)) for text in ("12305,678", "12305,679")]
     photos = [LabelledPhoto(f"{n}.jpg", lambda: photo, "test", str(n), (window,)) for n, window in enumerate(windows)]
-    monkeypatch.setitem(outcomes.SOURCES, "mbarira", outcomes.Source(lambda path: photos))
+    monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
     monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
     folder = tmp_path / "no_meter"
     folder.mkdir()

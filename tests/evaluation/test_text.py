@@ -1,5 +1,6 @@
 import pytest
 
+from retinanet.datasets.records import ReadingKind
 from retinanet.evaluation.text import align, score_text
 
 
@@ -59,16 +60,16 @@ def test_the_nearest_of_several_readings_counts():
 
 
 def test_numbers():
-    right = score_text("00302,180", ("302.18",), numeric=True)
+    right = score_text("00302,180", ("302.18",), ReadingKind.NUMBER)
     assert right.text_right and right.integer_right
     assert (right.digits_right, right.digits, right.wheels) == (5, 5, 0)
-    comma = score_text("00302180", ("302.18",), numeric=True)
+    comma = score_text("00302180", ("302.18",), ReadingKind.NUMBER)
     assert (comma.text_right, comma.integer_right, comma.digits_right) == (False, False, 5)
-    fraction = score_text("00302,190", ("302.18",), numeric=True)
+    fraction = score_text("00302,190", ("302.18",), ReadingKind.NUMBER)
     assert (fraction.text_right, fraction.integer_right, fraction.digits_right) == (False, True, 4)
 
 
 def test_nothing_read():
-    for numeric, label in ((False, "0012"), (True, "12.5")):
-        score = score_text("", (label,), numeric)
+    for kind, label in ((ReadingKind.DIGITS, "0012"), (ReadingKind.NUMBER, "12.5")):
+        score = score_text("", (label,), kind)
         assert (score.text_right, score.integer_right, score.digits_right) == (False, False, 0)

@@ -4,9 +4,10 @@ import pytest
 from deploy.recognition.confidence import ConfidenceModel
 from deploy.recognition.errors import UserError
 from retinanet.config import STAGE1, STAGE2
-from retinanet.evaluation.outcomes import Source
+from retinanet.datasets.records import ReadingKind
+from retinanet.datasets.sources import MEASURED, Measure
 from retinanet.models.checkpoints import load_model
-from retinanet.studies import input_sizes, labelled_photos
+from retinanet.studies import input_sizes
 from retinanet.studies.labelled_photos import read_in_turn
 from tests.exported_models import SHIPPED
 from tests.fake_readers import FakePhoto, FakeReader
@@ -48,13 +49,15 @@ def test_table():
         "chosen": FakeReader(["0012,5", "7"], [0.1, 0.2]),
         "smaller": FakeReader(["0012,5", "0034"], [0.05, 0.1]),
     }
-    outcomes = read_in_turn(readers, [(FakePhoto("0012,5"), False), (FakePhoto("0034"), False)])
+    outcomes = read_in_turn(
+        readers, [(FakePhoto("0012,5"), ReadingKind.DIGITS), (FakePhoto("0034"), ReadingKind.DIGITS)]
+    )
     table = input_sizes.table(outcomes)
     assert table[1] == ["chosen", "1 of 2, 50.0%", "9.5-90.5", "75.0", "37.5", "150.0", "1.00"]
     assert table[2] == ["smaller", "2 of 2, 100.0%", "34.2-100.0", "37.5", "18.8", "75.0", "0.50"]
 
 
 def test_a_split_without_photos(monkeypatch, tmp_path):
-    monkeypatch.setitem(labelled_photos.SOURCES, "mbarira", Source(lambda path: []))
-    with pytest.raises(UserError, match="no photos with a meter in the split validation"):
+    monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: []))
+    with pytest.raises(UserError, match="no labelled photos in the split validation"):
         input_sizes.main(["mbarira", str(tmp_path)])

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CLASS
 from deploy.recognition.geometry import box_corners
 from deploy.recognition.runtime import Models
-from retinanet.datasets.chongqing import DIGIT_HEIGHT, DIGIT_WIDTH, one_of
-from retinanet.datasets.reading_alignment import UNKNOWN, Alignment, align_window, row_region
+from retinanet.datasets.importers.chongqing import DIGIT_HEIGHT, DIGIT_WIDTH, one_of
+from retinanet.datasets.importers.reading_alignment import UNKNOWN, Alignment, align_window, row_region
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 
 # A run of known digits beside one that nobody can tell serves if it is as long as this.

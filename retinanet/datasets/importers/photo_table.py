@@ -14,8 +14,8 @@ import numpy as np
 from deploy.recognition.classes import LEGIBLE_CLASSES, STAGE1_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
-from retinanet.datasets.photo_files import photo_loader, photo_size
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
+from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.datasets.splits import SPLITS, read_table, split_by_hash
 
 COLUMNS = ("image", "label", "reading")
