@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = recognition_rate.summary(outcomes)
     print(recognition_rate.as_text(figures, times_of))
     if args.json:
-        write_json(args.json, {**figures, "results": [outcome.to_dict() for outcome in outcomes]})
+        write_json(args.json, {**figures, "results": [recognition_rate.as_dict(outcome) for outcome in outcomes]})
     if args.failures:
         count = next_round.write_wrong_readings(args.failures, outcomes)
         print(f"{count} failures: {args.failures / 'index.html'}, for Label Studio {args.failures / 'tasks.json'}")

@@ -12,7 +12,7 @@ from retinanet.datasets.input_pipeline import window_corners
 from retinanet.datasets.loading import load_split
 from retinanet.evaluation.intervals import wilson_interval
 from retinanet.evaluation.window_finder import BATCH_SIZE, WindowFinder
-from retinanet.evaluation.windows import ClassCounts, Windows, class_counts, confusion_matrix, corner_error
+from retinanet.evaluation.windows import ClassCounts, Windows, class_counts, confusion_matrix, mean_corner_error
 from retinanet.models.checkpoints import load_model
 
 BINARY_CLASSES = ("analog", "digital")
@@ -86,7 +86,7 @@ def measure(
         matrix = confusion_matrix(photos, len(names), threshold)
         reports.append(Report(threshold, names, matrix, tuple(class_counts(matrix))))
     windows = sum(len(labelled.classes) for labelled, _ in photos)
-    return Stage1Result(len(photos), windows, corner_error(photos), tuple(reports))
+    return Stage1Result(len(photos), windows, mean_corner_error(photos), tuple(reports))
 
 
 def labelled_windows(example: dict) -> Windows:

@@ -24,6 +24,7 @@ from deploy.recognition.runtimes import Detector, OpenVinoNetwork
 from deploy.recognition.suppression import find_digits, find_windows
 from retinanet import cli
 from retinanet.benchmark.table import as_markdown
+from retinanet.evaluation.outcomes import Outcome
 from retinanet.export import formats
 from retinanet.models.checkpoints import load_model
 from retinanet.studies import labelled_photos
@@ -84,7 +85,7 @@ def variants(
     return readers
 
 
-def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
+def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
     """Returns texts right and times beside those of the first reader, a heading first."""
     first = labelled_photos.seconds(next(iter(outcomes.values())), "total")
     rows = [["", "texts right", "95 % interval", "stage 1, ms", "stage 2, ms", "photo, ms", "ratio"]]

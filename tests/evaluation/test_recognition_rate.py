@@ -14,7 +14,7 @@ from deploy.recognition.pipeline import Recognition
 from retinanet.datasets import builders
 from retinanet.datasets.records import WindowCrop
 from retinanet.evaluation.readers import ServerReader
-from retinanet.evaluation.recognition_rate import Outcome, ReadablePhoto, readable_photos, summary
+from retinanet.evaluation.recognition_rate import ReadablePhoto, outcome_of, readable_photos, summary
 from tests import fake_meters
 
 EXPORTS = Path(__file__).resolve().parents[1] / "data" / "label_studio"
@@ -24,7 +24,7 @@ TEXT = "12305,678"
 
 def outcome(read, *right, seconds=0.1):
     recognition = Recognition(success=bool(read), text=read, seconds={"total": seconds})
-    return Outcome(ReadablePhoto(Path("x.jpg"), right), recognition)
+    return outcome_of(ReadablePhoto(Path("x.jpg"), right), recognition)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def outcome(read, *right, seconds=0.1):
     ],
 )
 def test_what_counts_as_right(read, right, expected):
-    result = outcome(read, right)
-    assert (result.text_right, result.integer_right, result.digits_right) == expected
+    score = outcome(read, right).score
+    assert (score.text_right, score.integer_right, score.row_right) == expected
 
 
 def test_of_several_windows_any_will_do():

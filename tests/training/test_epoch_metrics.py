@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 
 from retinanet.config import STAGE1, STAGE2
-from retinanet.evaluation.text import number_matches, text_matches
 from retinanet.models.detector import stage1_detections, stage2_detections
 from retinanet.models.layers import anchor_boxes
 from retinanet.models.stage1 import anchor_strides
 from retinanet.models.stage2 import decode_boxes
 from retinanet.models.window_targets import encode_windows
-from retinanet.training.epoch_metrics import labelled_text, stage1_figures, stage2_figures, texts_match
+from retinanet.training.epoch_metrics import labelled_text, stage1_figures, stage2_figures
 
 
 class Labels:
@@ -28,27 +27,6 @@ def test_labelled_text_sorts_wheels_and_puts_the_comma():
 
 def test_labelled_text_of_no_boxes_is_empty():
     assert labelled_text(np.zeros((0, 4)), np.zeros(0)) == ""
-
-
-@pytest.mark.parametrize(
-    ("read", "right", "expected"),
-    [("012", "012", True), ("012", "01?", True), ("01", "012", False), ("01,2", "01?2", False), ("", "?", False)],
-)
-def test_unclear_wheels_let_any_digit_pass(read, right, expected):
-    assert texts_match(read, right) is expected
-
-
-@pytest.mark.parametrize(
-    ("read", "right", "expected"),
-    [("00302,180", "302.18", True), ("00302180", "302.18", False), ("00567", "567.0", True), ("", "0.0", False)],
-)
-def test_numbers_match_whatever_their_outer_zeros(read, right, expected):
-    assert number_matches(read, right) is expected
-
-
-def test_label_without_comma_says_nothing_about_the_fraction():
-    assert text_matches("0012,3", "00123")
-    assert not text_matches("00123", "0012,3")
 
 
 def stage1_outputs(window, number):

@@ -22,6 +22,7 @@ from deploy.recognition.rectification import rectify_window
 from retinanet.datasets.corner_order import order_corners
 from retinanet.datasets.label_studio.crops import WHEEL_LABELS, direction_in_crop, photo_name
 from retinanet.datasets.label_studio.export import (
+    Shape,
     Task,
     check_proportions,
     find_file,
@@ -30,6 +31,7 @@ from retinanet.datasets.label_studio.export import (
     without_upload_prefix,
 )
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
+from retinanet.datasets.row_text import row_text
 from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.datasets.splits import split_by_hash
 
@@ -170,13 +172,13 @@ def reading_text(task: Task, size: tuple[int, int] | None = None) -> str:
     direction = direction_in_crop(task, size)
     regions = [bounding_box(shape.corners) for shape in task.shapes if shape.label == FRACTION_CLASS]
     signs = [shape for shape in task.shapes if shape.label in (*WHEEL_LABELS, POINT_CLASS)]
-    signs.sort(key=lambda shape: float((shape.corners.mean(axis=0) * size) @ direction))
-    text = ""
-    for shape in signs:
-        x, y = shape.corners.mean(axis=0)
-        in_fraction = any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in regions)
-        if (in_fraction or shape.label == POINT_CLASS) and text and "," not in text:
-            text += ","
-        if shape.label != POINT_CLASS:
-            text += shape.label.replace("_", "?")
-    return text.rstrip(",")
+    places = [(float((shape.corners.mean(axis=0) * size) @ direction), shape) for shape in signs]
+    fraction_from = min(
+        (place for place, shape in places if shape.label == POINT_CLASS or _in_any(shape, regions)), default=np.inf
+    )
+    return row_text(((place, shape.label) for place, shape in places if shape.label != POINT_CLASS), fraction_from)
+
+
+def _in_any(shape: Shape, boxes_xyxy: list[np.ndarray]) -> bool:
+    x, y = shape.corners.mean(axis=0)
+    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in boxes_xyxy)
