@@ -1,6 +1,7 @@
 """Imports point one way: what stands lower imports nothing from above, and nothing imports in a circle."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -21,8 +22,10 @@ def package_of(module):
     return ".".join(module.split(".")[:2])
 
 
+@functools.cache
 def imports():
-    """Yields (module, imported module) of all that is ours, imports within functions too."""
+    """All pairs (module, imported module) of what is ours, imports within functions too."""
+    pairs = []
     files = [path for folder in ("deploy", "retinanet") for path in (ROOT / folder).rglob("*.py")]
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
     for path in files:
@@ -34,7 +37,8 @@ def imports():
             for name in node.names:
                 target = f"{start}.{name.name}" if f"{start}.{name.name}" in modules else start
                 if target in modules:
-                    yield ".".join(parts), target
+                    pairs.append((".".join(parts), target))
+    return pairs
 
 
 @pytest.mark.parametrize("package", RANK)

@@ -26,7 +26,8 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Returns points (..., 2) mapped by a (3, 3) homography."""
     points = np.asarray(points, np.float64)
     flat = np.concatenate([points.reshape(-1, 2), np.ones((points.size // 2, 1))], axis=1) @ matrix.T
-    return (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
+    mapped: np.ndarray = (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
+    return mapped
 
 
 def box_corners(boxes: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -80,8 +81,8 @@ def polygon_iou(first: np.ndarray, second: np.ndarray) -> float:
         mask = np.zeros((1004, 1004), np.uint8)
         cv2.fillPoly(mask, [np.round((polygon - origin) * scale).astype(np.int32)], 1)
         masks.append(mask.astype(bool))
-    union = np.count_nonzero(masks[0] | masks[1])
-    return float(np.count_nonzero(masks[0] & masks[1]) / union) if union else 0.0
+    filled = np.count_nonzero(masks[0] | masks[1])
+    return float(np.count_nonzero(masks[0] & masks[1]) / filled) if filled else 0.0
 
 
 def bounding_box(points: np.ndarray) -> np.ndarray:

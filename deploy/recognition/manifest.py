@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from .classes import STAGE1_CLASSES, STAGE2_CLASSES
 from .confidence import FEATURES, ConfidenceModel
@@ -28,7 +29,7 @@ _LITERT = "on x86 LiteRT was no faster than OpenVINO, and ONNX Runtime runs on a
 _HINT = "run `python deploy/prepare_model.py`"
 
 
-def check_models(folder: str | Path, model_format: str = "", precision: str = "") -> dict:
+def check_models(folder: str | Path, model_format: str = "", precision: str = "") -> dict[str, Any]:
     """Returns the manifest of a folder of models after comparing the folder with it, file by file.
 
     Args:
@@ -78,7 +79,7 @@ def kinds() -> str:
     return "; ".join(f"{name}: {', '.join(precisions)}" for name, precisions in PRECISIONS.items())
 
 
-def read_manifest(folder: Path) -> dict:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """Returns the checked manifest of a folder of models, with `format` and `precision` whatever its version.
 
     Raises:
@@ -95,7 +96,7 @@ def read_manifest(folder: Path) -> dict:
     if version not in READABLE_VERSIONS:
         expected = " or ".join(map(str, READABLE_VERSIONS))
         raise UserError(f"{path}: format version {version}, expected {expected}: {_HINT} again")
-    manifest = {"format": SAVEDMODEL, "precision": FLOAT32} | manifest
+    manifest = dict[str, Any]({"format": SAVEDMODEL, "precision": FLOAT32} | manifest)
     if manifest["precision"] not in PRECISIONS.get(manifest["format"], ()):
         found = f"{manifest['format']} {manifest['precision']}"
         raise UserError(f"{path}: {found} is unknown, expected one of {kinds()}: {_HINT} again")
@@ -117,12 +118,12 @@ def read_manifest(folder: Path) -> dict:
     return manifest
 
 
-def suppression(manifest: dict, stage: str) -> Suppression:
+def suppression(manifest: dict[str, Any], stage: str) -> Suppression:
     """Returns how the candidates of a stage become objects; a SavedModel does it itself and has none."""
     return Suppression.from_dict(manifest[stage]["suppression"])
 
 
-def confidence(manifest: dict) -> ConfidenceModel:
+def confidence(manifest: dict[str, Any]) -> ConfidenceModel:
     """Returns the calibration; that of uncalibrated models where there is none."""
     given = manifest.get("confidence")
     if given is None:
@@ -131,7 +132,7 @@ def confidence(manifest: dict) -> ConfidenceModel:
     return ConfidenceModel(float(given["intercept"]), weights)
 
 
-def settings(manifest: dict) -> Settings:
+def settings(manifest: dict[str, Any]) -> Settings:
     """Returns the thresholds; defaults where the manifest has none."""
     given = manifest.get("settings", {})
     return Settings(
@@ -140,5 +141,5 @@ def settings(manifest: dict) -> Settings:
     )
 
 
-def _without_lists(values: dict) -> dict:
+def _without_lists(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

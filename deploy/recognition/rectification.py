@@ -16,7 +16,8 @@ def _shift(offset: float) -> np.ndarray:
 
 def between_pixel_centers(matrix: np.ndarray) -> np.ndarray:
     """Returns a homography (3, 3) of continuous coordinates as OpenCV takes it, who counts from the pixels' centres."""
-    return _shift(-0.5) @ matrix @ _shift(0.5)
+    centred: np.ndarray = _shift(-0.5) @ matrix @ _shift(0.5)
+    return centred
 
 
 def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
@@ -37,7 +38,7 @@ def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
 
 def _fast_factor(most: float) -> int:
     """Returns the largest whole number up to `most` that is a power of two or three times one; 1 at least."""
-    power = 2 ** int(np.log2(max(most, 1)))
+    power = 1 << int(np.log2(max(most, 1)))
     return power * 3 // 2 if power > 1 and most >= power * 1.5 else power
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .runtimes import Detector, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr
 from .settings import Settings
 from .suppression import find_digits, find_windows
 
-_NETWORKS = {ONNX: OnnxNetwork, OPENVINO: OpenVinoNetwork}
+_NETWORKS: dict[str, type[OnnxNetwork | OpenVinoNetwork]] = {ONNX: OnnxNetwork, OPENVINO: OpenVinoNetwork}
 _FINDERS = {"stage1": find_windows, "stage2": find_digits}
 
 
@@ -93,7 +94,7 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
     )
 
 
-def load_stage(folder: Path, stage: str, manifest: dict) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def load_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Returns one model of a folder: what `Models` holds as `stage1` or `stage2`.
 
     Args:

@@ -124,7 +124,11 @@ class Detector:
         find: from the candidates of one image to its objects by name.
     """
 
-    def __init__(self, network, find: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]):
+    def __init__(
+        self,
+        network: "OnnxNetwork | OpenVinoNetwork",
+        find: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]],
+    ):
         self._network, self._find = network, find
         self._lock = threading.Lock()
 
