@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retinanet import cli
-from retinanet.datasets.synthetic.no_meter import HELD_OUT_KINDS
-from retinanet.datasets.synthetic.no_meter_things import THINGS
+from retinanet.datasets.synthetic.no_meter import HELD_OUT_KINDS, THINGS
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

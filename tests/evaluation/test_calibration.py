@@ -100,4 +100,4 @@ def test_script_needs_sets(capsys):
     with pytest.raises(SystemExit) as error:
         script.parse_args([])
     assert error.value.code == 2
-    assert "expected pairs" in capsys.readouterr().err
+    assert "expected a SOURCE" in capsys.readouterr().err

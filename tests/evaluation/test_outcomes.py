@@ -136,7 +136,7 @@ def test_no_window_shows_the_labelled_one(source, tmp_path):
 
 
 def test_a_split_without_photos(source):
-    with pytest.raises(UserError, match="own has no labelled photos in the split validation"):
+    with pytest.raises(UserError, match="mbarira has no labelled photos in the split validation"):
         outcomes.evaluate(Reader(""), source, REQUEST, "validation")
 
 

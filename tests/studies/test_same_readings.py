@@ -1,5 +1,6 @@
 import numpy as np
 
+from retinanet.datasets.records import ReadingKind
 from retinanet.studies import same_readings
 from retinanet.studies.labelled_photos import read_in_turn
 from tests.fake_readers import FakePhoto, FakeReader
@@ -10,7 +11,7 @@ def test_what_is_the_same_lost_and_won():
         "first": FakeReader(["01", "02", "03"], [0.1, 0.2, 0.3], [0.9, 0.8, 0.7]),
         "other": FakeReader(["01", "20", "33"], [0.2, 0.1, 0.1], [0.8, 0.8, 0.7]),
     }
-    outcomes = read_in_turn(readers, [(FakePhoto(text), False) for text in ("01", "02", "33")])
+    outcomes = read_in_turn(readers, [(FakePhoto(text), ReadingKind.DIGITS) for text in ("01", "02", "33")])
     _, first, other = same_readings.table(outcomes)
     assert first == ["first", "2 of 3, 66.7%", "20.8-93.9", "3, 100.0%", "0", "0", "0.000", "200.0"]
     assert other == ["other", "2 of 3, 66.7%", "20.8-93.9", "1, 33.3%", "1", "1", "0.100", "100.0"]
@@ -18,7 +19,7 @@ def test_what_is_the_same_lost_and_won():
 
 def test_nothing_alike():
     outcomes = read_in_turn(
-        {"first": FakeReader(["1"], [0.1]), "other": FakeReader(["2"], [0.1])}, [(FakePhoto("1"), False)]
+        {"first": FakeReader(["1"], [0.1]), "other": FakeReader(["2"], [0.1])}, [(FakePhoto("1"), ReadingKind.DIGITS)]
     )
     assert same_readings.table(outcomes)[2][3:7] == ["0, 0.0%", "1", "0", "-"]
 

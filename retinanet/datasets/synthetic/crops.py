@@ -17,6 +17,7 @@ from deploy.recognition.geometry import (
 from deploy.recognition.rectification import between_pixel_centers
 from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
 from retinanet.datasets.synthetic import degradation
+from retinanet.datasets.synthetic.obstacles import draw_mesh
 from retinanet.datasets.synthetic.prints import sometimes_print_bands
 from retinanet.datasets.synthetic.windows import draw_window
 
@@ -25,6 +26,11 @@ CORNER_ERROR = (0.02, 0.06)
 # On makes that it never saw it often ends the window too early, in the last wheel: so many crops are cut off at their
 # right end, or at either, by up to this share of the width.
 CUT_SHARE, CUT_BOTH_SHARE, LARGEST_CUT = 0.2, 0.06, 0.08
+# Where the wheels lie in a strip, stage 1 may take some of the strip or all of it for the window: so many crops show
+# what stands beside the wheels.
+STRIP_SHARE = 0.45
+# Crops from cheap cameras, of photos that moved along the row, with mesh before it, and with hardly any contrast.
+CHEAP_CAMERA_SHARE, MOVED_SHARE, MESH_SHARE, WASHED_OUT_SHARE = 0.1, 0.08, 0.02, 0.06
 
 
 def split_of(index: int) -> str:
@@ -49,6 +55,18 @@ def jitter_corners(random: np.random.Generator, corners: np.ndarray) -> np.ndarr
     if kind < CUT_BOTH_SHARE:
         moved[[0, 3], 0] += random.uniform(0, LARGEST_CUT)
     return transform_points(moved, perspective_matrix(unit, corners))
+
+
+def towards_strip(random: np.random.Generator, corners: np.ndarray, strip: np.ndarray | None) -> np.ndarray:
+    """Returns corners (4, 2) that reach into the strip round an upright window for STRIP_SHARE of those that have one.
+
+    Each side goes its own part of the way, often all of it.
+    """
+    if strip is None or random.random() > STRIP_SHARE:
+        return corners
+    left, top, right, bottom = np.minimum(1, random.uniform(0, 1.3, 4)) * (random.random(4) < (0.5, 0.5, 0.85, 0.5))
+    shares = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return (corners + (strip - corners) * shares).astype(np.float32)
 
 
 def _bow_at(columns: np.ndarray, width: float, bow: float) -> np.ndarray:
@@ -108,6 +126,16 @@ def degrade_crop(
     if random.random() < 0.6:
         digit_width = wide / max(4, len(boxes))
         image = degradation.blur(random, image, severity * random.uniform(0.0, 0.09) * min(digit_width, high))
+    camera = random.spawn(1)[0]
+    if camera.random() < MOVED_SHARE:
+        length = 0.3 * min(wide / max(4, len(boxes)), high) * severity
+        image = degradation.blur_along(image, np.array([1.0, 0.0]), length)
+    if camera.random() < MESH_SHARE:
+        image = draw_mesh(camera, image, rectangle_corners(*size))
+    if camera.random() < WASHED_OUT_SHARE:
+        image = degradation.wash_out(camera, image)
+    if camera.random() < CHEAP_CAMERA_SHARE:
+        image = degradation.through_cheap_camera(camera, image, high * severity)
     noise = random.gamma(1.2, 3.0) * severity if random.random() < 0.75 else 0.0
     pixels = degradation.sense(random, image, noise)
     if random.random() < 0.85:
@@ -126,7 +154,9 @@ def window_crop(seed: int, index: int) -> WindowCrop:
     drawn = draw_window(random)
     image = drawn.image.astype(np.float32)
     sometimes_print_bands(random, image, drawn.corners)
-    pixels, boxes_xyxy, labels = degrade_crop(random, image, drawn.corners, drawn.boxes)
+    # from a stream of its own: crops of windows without a strip look the same
+    found = towards_strip(random.spawn(1)[0], drawn.corners, drawn.strip)
+    pixels, boxes_xyxy, labels = degrade_crop(random, image, found, drawn.boxes)
     name = f"drawn_window_{seed}_{index:06d}"
     return WindowCrop(f"{name}.png", functools.partial(np.copy, pixels), split_of(index), name, boxes_xyxy, labels)
 

@@ -19,6 +19,8 @@ CASTS = {
     "blue": ((0.82, 0.96, 1.15), 0.12),
     "pink": ((1.15, 0.9, 0.95), 0.07),
 }
+# Cheap cameras in cupboards, and night modes.
+STRONG_CASTS = ((0.45, 0.85, 1.25), (0.3, 0.7, 1.3), (0.75, 1.1, 1.2), (1.2, 0.8, 1.1), (0.9, 0.9, 0.9))
 
 
 def soil_glass(random: np.random.Generator, image: np.ndarray, unit: float, amount: float) -> np.ndarray:
@@ -159,6 +161,43 @@ def blur(random: np.random.Generator, image: np.ndarray, sigma: float) -> np.nda
     cv2.line(kernel, tuple(map(int, start)), tuple(map(int, end)), 1.0, 1, cv2.LINE_AA, shift=4)
     kernel = cv2.GaussianBlur(kernel, (0, 0), 0.5)
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+
+
+def blur_along(image: np.ndarray, direction: np.ndarray, length: float) -> np.ndarray:
+    """Returns the image as a camera sees it that moved `length` pixels in the direction (2,) while it looked."""
+    size = 2 * int(np.ceil(length / 2)) + 1
+    if size < 3:
+        return image
+    kernel = np.zeros((size, size), np.float32)
+    reach = direction / max(float(np.linalg.norm(direction)), 1e-6) * length / 2
+    start, end = (tuple(np.round((size // 2 + sign * reach) * 16).astype(int).tolist()) for sign in (-1, 1))
+    cv2.line(kernel, start, end, 1.0, 1, cv2.LINE_AA, shift=4)
+    return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+
+
+def through_cheap_camera(random: np.random.Generator, image: np.ndarray, unit: float) -> np.ndarray:
+    """Returns the image as a small Wi-Fi camera gives it: soft, dark towards its corners, often in one color."""
+    height, width = image.shape[:2]
+    columns, rows = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
+    falloff = 1 - random.uniform(0.1, 0.75) * np.minimum(1, (columns[None] ** 2 + rows[:, None] ** 2) / 2)
+    image = image * falloff[..., None].astype(np.float32)
+    if random.random() < 0.45:
+        cast = np.array(STRONG_CASTS[int(random.integers(len(STRONG_CASTS)))], np.float32)
+        if random.random() < 0.5:
+            image = image.mean(axis=2, keepdims=True) * 0.8 + image * 0.2
+        image = image * (1 + (cast - 1) * np.float32(random.uniform(0.4, 1.0)))
+    haze = np.float32(random.uniform(0, 0.45))
+    image = image * (1 - haze) + np.float32(random.uniform(40, 200)) * haze
+    return cv2.GaussianBlur(image, (0, 0), max(0.5, unit * random.uniform(0.01, 0.06)))
+
+
+def wash_out(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Returns the image behind a pane that has gone milky, or exposed for too long: hardly any contrast."""
+    if random.random() < 0.6:
+        veil = np.float32(random.uniform(0.4, 0.8))
+        tone = random.uniform(70, 225) + random.normal(0, 6, 3)
+        return image + (tone.astype(np.float32) - image) * veil
+    return image * np.float32(random.uniform(0.8, 1.6)) + np.float32(random.uniform(60, 130))
 
 
 def sense(random: np.random.Generator, image: np.ndarray, noise: float) -> np.ndarray:

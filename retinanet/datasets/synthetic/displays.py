@@ -3,139 +3,203 @@
 import cv2
 import numpy as np
 
+from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
 from retinanet.datasets.records import LabelledBox
-from retinanet.datasets.synthetic import fonts
-from retinanet.datasets.synthetic.paint import blend, color_near, line_frame, place_text, upright_box
+from retinanet.datasets.synthetic import display_signs, fonts
+from retinanet.datasets.synthetic.display_glass import GlassLook, draw_glass, random_look, stamp
+from retinanet.datasets.synthetic.display_rows import DigitRow, random_row
+from retinanet.datasets.synthetic.paint import color_near, line_frame, place_text, upright_box
+from retinanet.datasets.synthetic.plates import random_label
 
-# Ground and ink of the glass, with the share of displays that look so.
-LOOKS = (
-    ((150, 165, 135), (30, 36, 34), 0.42),
-    ((178, 184, 180), (28, 30, 36), 0.28),
-    ((120, 150, 60), (20, 34, 16), 0.08),
-    ((60, 100, 190), (225, 238, 250), 0.05),
-    ((18, 14, 14), (255, 60, 40), 0.08),
-    ((14, 18, 16), (70, 250, 120), 0.04),
-    ((225, 150, 50), (40, 26, 10), 0.05),
-)
-# What stands beside the digits: units behind them, registers and tariffs above and below.
-UNITS = ("m3", "m³", "kWh", "kW", "MWh", "L", "GJ", "imp")
-REGISTERS = ("1.8.0", "15.8.0", "T1", "T2", "A+", "L1 L2 L3", "M", "TOTAL", "01", "Σ")
-SIGNS_SHARE = 0.6
+SIGNS_SHARE, UNIT_SHARE, PREFIX_SHARE = 0.45, 0.75, 0.14
+PLATES, PLATE_SHARES = ("white", "grey", "black", "silver", "cream", "blue"), (0.42, 0.19, 0.09, 0.13, 0.14, 0.03)
+# What a box leaves free round a digit's segments, in shares of the digit's height.
+BOX_PAD = 0.04
 
 
 def draw_display(
     random: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, tuple[LabelledBox, ...], str, np.ndarray]:
-    """Returns a random display: image, corners, boxes, reading and plate color as in DrawnWindow."""
-    height = round(random.uniform(56, 104))
-    ground, ink = _random_look(random)
-    ghosts = None
-    kind = random.random()
-    if kind < 0.8:
-        face, ghosts = fonts.segment_digits(random)
-    elif kind < 0.93:
-        face = fonts.dot_digits(random)
-    else:
-        face = fonts.font_digits(str(random.choice(fonts.font_names())))
-    digit_height = round(height * random.uniform(0.5, 0.8))
-    digit_width = round(digit_height * face.shape[2] / face.shape[1] * random.uniform(0.85, 1.15))
-    pitch = digit_width * random.uniform(1.15, 1.45)
-    places = int(random.integers(5, 9))
-    decimals = int(random.choice([0, 1, 2, 3, 4], p=[0.25, 0.15, 0.2, 0.35, 0.05]))
-    lit = places if random.random() < 0.5 else int(random.integers(decimals + 1, places + 1))
-    digits = random.integers(0, 10, lit)
-    if lit == places and random.random() < 0.5:
-        digits[: int(random.integers(1, places - decimals + 1))] = 0
+    """Returns a random display: image, corners, boxes, reading and plate color as in DrawnWindow.
 
-    left_gap, right_gap = (round(height * random.uniform(0.1, 0.5)) for _ in range(2))
+    The window is the whole glass. A digit's box is as large as its seven segments, a little padded and cut off where
+    the glass ends. Decimals that are smaller or fainter than the other digits have a `floatp` region round them, with
+    a point before them or without.
+    """
+    look = random_look(random)
+    face, ghosts = _random_face(random)
     # from a stream of its own: the digits are the same with signs and without
     signs = random.spawn(1)[0]
-    has_signs = signs.random() < SIGNS_SHARE
-    if has_signs:
-        right_gap += round(height * signs.uniform(0, 0.9))
-    width = round(left_gap + pitch * places + right_gap)
-    margin_x, margin_y = round(height * random.uniform(0.5, 0.8)), round(height * random.uniform(0.45, 0.7))
-    plate = color_near(random, str(random.choice(["white", "grey", "black", "silver", "cream"])), 0.9)
+    prefix, unit = signs.random() < PREFIX_SHARE, None
+    if signs.random() < UNIT_SHARE:
+        unit = str(signs.choice(["right", "above", "below"], p=[0.7, 0.2, 0.1]))
+    before, after = 0.45 * prefix, signs.uniform(0.3, 0.8) * (unit == "right")
+    row, (width, height) = random_row(random, face.shape[2] / face.shape[1], before, after)
+    ink = np.zeros((height, width), np.float32)
+    boxes = _draw_digits(random, ink, row, face, ghosts)
+    glass_ink = display_signs.GlassInk(ink, [row.box])
+    _print_round(signs, glass_ink, row, face, prefix, unit)
+    glass = draw_glass(random, look, ink, row.height)
+
+    margin_x, margin_y = (round(height * random.uniform(0.42, 0.7)) for _ in range(2))
+    plate = color_near(random, PLATES[int(random.choice(len(PLATES), p=PLATE_SHARES))], 0.9)
     canvas = np.empty((height + 2 * margin_y, width + 2 * margin_x, 3), np.float32)
     canvas[:] = plate
-    rim = round(height * random.uniform(0.0, 0.2))
-    line_frame(
-        canvas,
-        (margin_x - rim, margin_y - rim, margin_x + width + rim, margin_y + height + rim),
-        color_near(random, str(random.choice(["black", "grey"])), 1.0),
-        round(height * random.uniform(0, 0.2)),
-    )
-    canvas[margin_y : margin_y + height, margin_x : margin_x + width] = ground
-    top = margin_y + round((height - digit_height) * random.uniform(0.3, 0.7))
-    ghost_share = random.uniform(0.02, 0.16) if random.random() < 0.6 else 0.0
-    boxes = []
-    for place in range(places):
-        left = round(margin_x + left_gap + pitch * place + (pitch - digit_width) / 2)
-        part = canvas[top : top + digit_height, left : left + digit_width]
-        if ghosts is not None and ghost_share:
-            part[:] = blend(part, ink, _fit(ghosts, (digit_width, digit_height)) * ghost_share)
-        index = place - (places - lit)
-        if index < 0:
-            continue
-        part[:] = blend(part, ink, _fit(face[digits[index]], (digit_width, digit_height)))
-        pad = (pitch - digit_width) * 0.25
-        box = (left - pad, margin_y + 0.025 * height, left + digit_width + pad, margin_y + 0.975 * height)
-        boxes.append(upright_box(*box, str(digits[index])))
-    if has_signs:
-        glass = (margin_x, margin_y, margin_x + width, margin_y + height)
-        digits_end = round(margin_x + left_gap + pitch * places - (pitch - digit_width) / 2)
-        _print_signs(signs, canvas, glass, (top, digits_end, top + digit_height), ink)
-    if decimals:
-        middle = margin_x + left_gap + pitch * (places - decimals)
-        radius = max(1.5, digit_height * random.uniform(0.04, 0.07))
-        y = top + digit_height - radius
-        centre = (round(middle * 16), round(y * 16))
-        cv2.circle(canvas, centre, round(radius * 16), ink.tolist(), -1, cv2.LINE_AA, shift=4)
-        pad = radius * 1.6
-        boxes.append(upright_box(middle - pad, y - pad, middle + pad, min(y + pad, margin_y + height - 1), "point"))
-    text = "".join(map(str, digits))
-    reading = f"{text[:-decimals]},{text[-decimals:]}" if decimals else text
-    x0, y0, x1, y1 = margin_x, margin_y, margin_x + width, margin_y + height
+    window = margin_x, margin_y, margin_x + width, margin_y + height
+    _draw_bezel(random, canvas, window, row.height)
+    _print_beside(signs, canvas, window, row.height, plate)
+    canvas[margin_y : margin_y + height, margin_x : margin_x + width] = glass
+    if look.lit and random.random() < 0.4:
+        _glow(random, canvas, window, look)
+    moved = tuple(LabelledBox(box.corners + np.array([margin_x, margin_y], np.float32), box.label) for box in boxes)
+    x0, y0, x1, y1 = window
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-    return np.clip(canvas, 0, 255).astype(np.uint8), corners, tuple(boxes), reading, plate
+    return np.clip(canvas, 0, 255).astype(np.uint8), corners, moved, row.reading, plate
 
 
-def _print_signs(
-    random: np.random.Generator,
-    canvas: np.ndarray,
-    glass: tuple[int, int, int, int],
-    digits: tuple[int, int, int],
-    ink: np.ndarray,
-) -> None:
-    """Prints a unit behind the digits and small signs above and below them, where the glass (xyxy) has room.
+def _random_face(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns the digits' face, and the mask of all its segments where it has any."""
+    kind = random.random()
+    if kind < 0.9:
+        return fonts.segment_digits(random)
+    if kind < 0.96:
+        return fonts.dot_digits(random), None
+    return fonts.font_digits(str(random.choice(fonts.font_names()))), None
 
-    `digits` are the top, the right end and the bottom of the digits; what is printed is no part of the reading.
-    """
-    left, above, right, below = glass
-    top, end, bottom = digits
-    font = str(random.choice(fonts.TEXT_FONTS))
-    if random.random() < 0.7:
-        height = round((bottom - top) * random.uniform(0.2, 0.45))
-        mask = fonts.text_mask(str(random.choice(UNITS)), font, height)
-        y = bottom - mask.shape[0] if random.random() < 0.6 else top
-        if end + 2 + mask.shape[1] < right:
-            place_text(canvas, mask, (end + 2, y), ink)
-    for room, y in ((top - above, above + 1), (below - bottom, bottom + 1)):
-        if room < 6 or random.random() < 0.5:
+
+def _draw_digits(
+    random: np.random.Generator, ink: np.ndarray, row: DigitRow, face: np.ndarray, ghosts: np.ndarray | None
+) -> list[LabelledBox]:
+    """Paints the row's digits, ghosts and point, and returns their boxes in pixels of the glass."""
+    height, width = ink.shape
+    ghost_share = 0.0
+    if ghosts is not None and random.random() < 0.5:
+        ghost_share = random.uniform(0.02, 0.14) if random.random() < 0.85 else random.uniform(0.14, 0.3)
+    pad = BOX_PAD * row.height
+    boxes = []
+    dark = row.places - len(row.digits)
+    for place, (left, size, share) in enumerate(zip(row.lefts, row.sizes, row.shares, strict=True)):
+        corner = round(left), row.bottom - size[1]
+        if ghost_share:
+            stamp(ink, cv2.resize(ghosts, size, interpolation=cv2.INTER_AREA), corner, ghost_share)
+        if place < dark:
             continue
-        words = random.choice(REGISTERS, int(random.integers(1, 4)))
-        for word in words:
-            mask = fonts.text_mask(str(word), font, max(4, round(room * random.uniform(0.5, 0.8))))
-            if mask.shape[1] < right - left - 4:
-                place_text(canvas, mask, (int(random.integers(left + 2, right - 1 - mask.shape[1])), y), ink)
+        digit = row.digits[place - dark]
+        stamp(ink, cv2.resize(face[digit], size, interpolation=cv2.INTER_AREA), corner, share)
+        right, bottom = min(corner[0] + size[0] + pad, width), min(row.bottom + pad, height)
+        boxes.append(upright_box(max(0.0, corner[0] - pad), max(0.0, corner[1] - pad), right, bottom, str(digit)))
+    first = row.places - row.decimals
+    if row.has_point:
+        radius = max(1.5, row.height * random.uniform(0.035, 0.065))
+        previous = row.lefts[first - 1] + row.sizes[first - 1][0]
+        x, y = (previous + row.lefts[first]) / 2, row.bottom - radius
+        mask = np.zeros(ink.shape, np.uint8)
+        if random.random() < 0.5:
+            cv2.circle(mask, (round(x * 16), round(y * 16)), round(radius * 16), 255, -1, cv2.LINE_AA, shift=4)
+        else:
+            start, end = ((round((x + side) * 16), round((y + side) * 16)) for side in (-radius, radius))
+            cv2.rectangle(mask, start, end, 255, -1, cv2.LINE_AA, shift=4)
+        np.maximum(ink, mask * np.float32(1 / 255), out=ink)
+        pad = radius * 1.6
+        boxes.append(upright_box(x - pad, y - pad, x + pad, min(y + pad, height), POINT_CLASS))
+    if row.marks_fraction:
+        corners = np.concatenate([box.corners for box in boxes if box.label.isdecimal()][-row.decimals :])
+        boxes.append(upright_box(*corners.min(axis=0), *corners.max(axis=0), FRACTION_CLASS))
+    return boxes
 
 
-def _random_look(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    look = LOOKS[int(random.choice(len(LOOKS), p=[share for *_, share in LOOKS]))]
-    ground, ink = (np.clip(np.array(color) + random.normal(0, 12, 3), 0, 255) for color in look[:2])
-    fade = random.uniform(0, 0.45)
-    return ground.astype(np.float32), (ink + (ground - ink) * fade).astype(np.float32)
+def _print_round(
+    random: np.random.Generator,
+    glass: display_signs.GlassInk,
+    row: DigitRow,
+    face: np.ndarray,
+    prefix: bool,
+    unit: str | None,
+) -> None:
+    """Prints what stands round the digits on the glass and is no part of the reading."""
+    height, width = glass.ink.shape
+    left, top, right, bottom = row.box
+    cell = row.sizes[0][0]
+    if row.sizes[-1][1] < 0.8 * row.height and random.random() < 0.7:
+        # the unit stands on the half-high decimals
+        glass.taken = [(left, top, row.lefts[-row.decimals], bottom)]
+        glass.taken.append((row.lefts[-row.decimals], row.bottom - row.sizes[-1][1], right, bottom))
+        mask = display_signs.unit_mask(random, (row.height - row.sizes[-1][1]) * random.uniform(0.4, 0.75))
+        glass.stamp(mask, (row.lefts[-row.decimals] + 2, top + 1))
+    elif unit:
+        mask = display_signs.unit_mask(random, row.height * random.uniform(0.18, 0.42))
+        level = random.choice([top, (top + bottom - mask.shape[0]) / 2, min(bottom, height) - mask.shape[0]])
+        beside = right - mask.shape[1] - random.uniform(0, 0.3) * cell
+        places = {
+            "right": (right + row.height * random.uniform(0.05, 0.2), level),
+            "above": (beside, top - mask.shape[0] * 1.15),
+            "below": (beside, bottom + mask.shape[0] * 0.15),
+        }
+        glass.stamp(mask, places[unit], random.uniform(0.7, 1.0))
+    if prefix:
+        display_signs.print_prefix(random, glass, face, row.box, cell)
+    if row.layout == "second_row" or (row.layout == "tall" and random.random() < 0.3):
+        end = min(width - 2.0, right + random.uniform(-1.0, 0.4) * cell)
+        display_signs.print_second_row(random, glass, face, row.box, cell, end)
+    if row.layout == "tall" and random.random() < 0.3:
+        display_signs.print_phases(random, glass)
+    if random.random() < SIGNS_SHARE:
+        display_signs.print_signs(random, glass, row.height)
 
 
-def _fit(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+def _draw_bezel(random: np.random.Generator, canvas: np.ndarray, window: tuple, unit: float) -> None:
+    """Paints what the glass is set in: a dark or grey frame, a thin printed line, or nothing but the plate."""
+    left, top, right, bottom = window
+    kind = random.random()
+    if kind < 0.3:
+        return
+    rim = round(unit * (random.uniform(0.03, 0.3) if kind < 0.6 else random.uniform(0.02, 0.06)))
+    tone = color_near(random, str(random.choice(["black", "grey", "white", "blue"], p=[0.5, 0.34, 0.14, 0.02])), 1.0)
+    radius = round(unit * random.uniform(0, 0.25))
+    line_frame(canvas, (left - rim, top - rim, right + rim, bottom + rim), tone, radius)
+    if kind < 0.4 and rim > 3:
+        # a bevel, dark above and bright below
+        canvas[top - rim // 2 : top, left:right] *= random.uniform(0.4, 0.8)
+        lower = canvas[bottom : bottom + rim // 2, left:right]
+        lower += (245 - lower) * random.uniform(0.1, 0.7)
+
+
+def _print_beside(
+    random: np.random.Generator, canvas: np.ndarray, window: tuple, unit: float, plate: np.ndarray
+) -> None:
+    """Prints lines of text on the plate above and below the glass, and lamps below it, some of them shining."""
+    left, top, right, bottom = window
+    rows = canvas.shape[0]
+    ink = np.full(3, 225.0 if plate.mean() < 90 else random.uniform(20, 90), np.float32)
+    for above in (True, False):
+        if random.random() < 0.5:
+            size = unit * random.uniform(0.14, 0.3)
+            mask = fonts.text_mask(random_label(random), str(random.choice(fonts.TEXT_FONTS)), max(5, round(size)))
+            gap = round(unit * random.uniform(0.08, 0.3))
+            y = top - gap - mask.shape[0] if above else bottom + gap
+            x = round(left + random.uniform(0, 1) * max(0, right - left - mask.shape[1]))
+            if y > 0 and y + mask.shape[0] < rows:
+                place_text(canvas, mask, (x, y), ink)
+    if random.random() < 0.2:
+        radius = unit * random.uniform(0.08, 0.16)
+        y = bottom + radius * random.uniform(1.5, 2.5)
+        x = random.uniform(left, right)
+        for _ in range(int(random.integers(1, 5))):
+            shines = random.random() < 0.4
+            tone = (255, 70, 60) if shines else (110, 20, 24)
+            at = round(x), round(y)
+            cv2.circle(canvas, at, max(2, round(radius)), tone, -1, cv2.LINE_AA)
+            if shines:
+                cv2.circle(canvas, at, max(1, round(radius / 2)), (255, 225, 215), -1, cv2.LINE_AA)
+            x += radius * random.uniform(3, 5)
+
+
+def _glow(random: np.random.Generator, canvas: np.ndarray, window: tuple, look: GlassLook) -> None:
+    """Adds the light that a lit glass throws on the plate round it."""
+    left, top, right, bottom = window
+    small = np.zeros((canvas.shape[0] // 8 + 1, canvas.shape[1] // 8 + 1), np.float32)
+    small[top // 8 : bottom // 8 + 1, left // 8 : right // 8 + 1] = random.uniform(0.1, 0.5)
+    small = cv2.GaussianBlur(small, (0, 0), max(1.0, (bottom - top) / 8 * random.uniform(0.1, 0.3)))
+    light = cv2.resize(small, canvas.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    light[top:bottom, left:right] = 0
+    canvas += light[..., None] * look.ground

@@ -5,9 +5,13 @@ import dataclasses
 import cv2
 import numpy as np
 
+from retinanet.datasets.synthetic.display_cases import draw_case
 from retinanet.datasets.synthetic.paint import color_near, rounded_mask, smooth_noise
 from retinanet.datasets.synthetic.prints import print_plate, sometimes_print_bands
 from retinanet.datasets.synthetic.windows import DrawnWindow
+
+# So many displays are in a case of their own kind, see display_cases.
+DISPLAY_CASE_SHARE = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,8 @@ def draw_face(random: np.random.Generator, window: DrawnWindow | None, unit: flo
         window: the counter that it shows; its image is laid onto the plate. None for a plate without any.
         unit: height of the window's opening in pixels, or of one that might be there.
     """
+    if window is not None and window.label == "digital" and random.random() < DISPLAY_CASE_SHARE:
+        return DrawnFace(*draw_case(random, window))
     if window is not None:
         inner = window.corners.max(axis=0) - window.corners.min(axis=0)
         plate = window.plate

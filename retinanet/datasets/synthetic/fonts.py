@@ -24,8 +24,11 @@ TEXT_FONTS = (
 # Their zero is dotted or slashed, which no wheel has.
 MARKED_ZERO_FONTS = ("cousine-400", "cousine-700", "dejavu-sans-mono-bold", "dosis-500", "jura-500", "roboto-mono-500")
 
-# Segments of a display in the order a..g: top, top right, bottom right, bottom, bottom left, top left, middle.
+# Segments that each digit of a display lights, named a..g: top, top right, bottom right, bottom, bottom left, top left,
+# middle.
 SEGMENTS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")
+# Other makes of a digit, with the share of displays that have them: a seven with a stub, a six and a nine without one.
+OTHER_SEGMENTS = ((7, "abcf", 0.45), (6, "fgedc", 0.08), (9, "abcfg", 0.08))
 
 DOT_ROWS = (
     "01110 10001 10011 10101 11001 10001 01110",
@@ -151,10 +154,14 @@ def drafted_digits(random: np.random.Generator) -> np.ndarray:
 def segment_digits(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Returns a seven-segment face and the mask (96, width) of all segments, which an LCD shows faintly."""
     width = round(GLYPH_HEIGHT * random.uniform(0.46, 0.62))
-    pen = GLYPH_HEIGHT * random.uniform(0.09, 0.15)
+    pen = GLYPH_HEIGHT * random.uniform(0.07, 0.16)
     gap = random.uniform(0.5, 3.0)
     slant = random.uniform(0.0, 0.14) * (random.random() < 0.6)
     room = round(slant * GLYPH_HEIGHT)
+    # from a stream of its own: all else looks the same whatever the make
+    make = random.spawn(1)[0]
+    # pointed ends, or nearly flat ones
+    shoulder_share = make.choice([0.5, 0.25])
     left, right, top, bottom = pen / 2 + 1, width - pen / 2 - 1, pen / 2, GLYPH_HEIGHT - pen / 2
     middle = GLYPH_HEIGHT / 2
     ends = {
@@ -168,14 +175,18 @@ def segment_digits(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
         along = (end - start) / np.linalg.norm(end - start)
         across = np.array([-along[1], along[0]]) * pen / 2
         start, end = start + along * gap, end - along * gap
-        shoulder = along * pen / 2
+        shoulder = along * pen * shoulder_share
         corners = [start, start + shoulder + across, end - shoulder + across, end]
         corners += [end - shoulder - across, start + shoulder - across]
         points = np.array(corners)
         points[:, 0] += slant * (GLYPH_HEIGHT - points[:, 1])
         segments[name] = np.zeros((GLYPH_HEIGHT, width + room + 1), np.uint8)
         cv2.fillPoly(segments[name], [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    face = np.stack([np.max([segments[name] for name in names], axis=0) for names in SEGMENTS])
+    lit = list(SEGMENTS)
+    for digit, names, share in OTHER_SEGMENTS:
+        if make.random() < share:
+            lit[digit] = names
+    face = np.stack([np.max([segments[name] for name in names], axis=0) for names in lit])
     return face, np.max(list(segments.values()), axis=0)
 
 

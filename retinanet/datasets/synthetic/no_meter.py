@@ -10,16 +10,22 @@ import cv2
 import numpy as np
 
 from retinanet.datasets.records import LabelledPhoto, Pending
-from retinanet.datasets.synthetic import degradation, scenes
+from retinanet.datasets.synthetic import degradation, no_meter_plates, no_meter_things, scenes
 from retinanet.datasets.synthetic.crops import split_of
-from retinanet.datasets.synthetic.no_meter_things import THINGS
 from retinanet.datasets.synthetic.paint import smooth_noise
 
 # every so manieth photo shows no thing at all
 SCENERY_EACH = 5
 _MAX_TILT = 0.12
 # Half of what is taken for counters most often (plates, keys) is trained on; the other half tells what that gives.
-TRAINING_KINDS = ("clock", "number_plate", "page", "keys")
+THINGS = {
+    **no_meter_things.THINGS,
+    "bar_code": no_meter_plates.draw_bar_code,
+    "nameplate": no_meter_plates.draw_nameplate,
+    "terminals": no_meter_plates.draw_terminals,
+    "impulses": no_meter_plates.draw_impulses,
+}
+TRAINING_KINDS = ("clock", "number_plate", "page", "keys", "bar_code", "nameplate", "terminals", "impulses")
 HELD_OUT_KINDS = tuple(name for name in THINGS if name not in TRAINING_KINDS)
 
 

@@ -58,10 +58,26 @@ def rounded_mask(size: tuple[int, int], radius: int) -> np.ndarray:
 def line_frame(canvas: np.ndarray, box: tuple[int, int, int, int], color: np.ndarray, radius: int) -> None:
     """Fills the box (left, top, right, bottom) with rounded corners; what leaves the canvas is cut off."""
     left, top, right, bottom = box
-    mask = rounded_mask((right - left, bottom - top), radius).astype(np.float32) / 255
+    mask = rounded_mask((right - left, bottom - top), radius)
     height, width = canvas.shape[:2]
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    canvas[y0:y1, x0:x1] = blend(canvas[y0:y1, x0:x1], color, mask[y0 - top : y1 - top, x0 - left : x1 - left])
+    # Only rows with rounded corners need blending.
+    ends = int(np.clip(radius, 0, min(right - left, bottom - top) // 2)) + 1
+    for start, end in ((y0, min(y1, top + ends)), (max(y0, top + ends, bottom - ends), y1)):
+        if start < end:
+            share = mask[start - top : end - top, x0 - left : x1 - left].astype(np.float32) / 255
+            canvas[start:end, x0:x1] = blend(canvas[start:end, x0:x1], color, share)
+    canvas[max(y0, top + ends) : max(0, min(y1, bottom - ends)), x0:x1] = color
+
+
+def mark_frame(mask: np.ndarray, box: tuple[int, int, int, int], radius: int) -> None:
+    """Marks the box (left, top, right, bottom) with rounded corners in a uint8 mask; what leaves it is cut off."""
+    left, top, right, bottom = box
+    shape = rounded_mask((right - left, bottom - top), radius)
+    height, width = mask.shape
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
+    part = mask[y0:y1, x0:x1]
+    np.maximum(part, shape[y0 - top : y1 - top, x0 - left : x1 - left], out=part)
 
 
 def place_text(canvas: np.ndarray, mask: np.ndarray, corner: tuple[int, int], ink: np.ndarray) -> None:

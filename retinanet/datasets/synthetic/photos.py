@@ -10,13 +10,19 @@ from deploy.recognition.geometry import expand_corners, perspective_matrix, rect
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, Pending
 from retinanet.datasets.synthetic import degradation, fonts, scenes, transplants
 from retinanet.datasets.synthetic.crops import split_of
-from retinanet.datasets.synthetic.faces import draw_face
+from retinanet.datasets.synthetic.meters import draw_meter
+from retinanet.datasets.synthetic.obstacles import draw_mesh
 from retinanet.datasets.synthetic.paint import place_text, smooth_noise
 from retinanet.datasets.synthetic.placement import PlacedMeter, lay, place_meter, placement
 from retinanet.datasets.synthetic.windows import draw_window
 
 NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.20
+# So many of the others show a display after all.
+MORE_DIGITAL_SHARE = 0.12
 STICKERS_SHARE = 0.35
+# Photos of gas and electricity meters behind wire mesh; any that moved along the row, have hardly any contrast or are
+# from cheap cameras.
+MESH_SHARE, MOVED_SHARE, WASHED_OUT_SHARE, CHEAP_CAMERA_SHARE = 0.07, 0.06, 0.05, 0.12
 
 
 def random_size(random: np.random.Generator) -> tuple[int, int]:
@@ -69,6 +75,13 @@ def _finish(random: np.random.Generator, photo: np.ndarray, unit: float, severit
         mask = fonts.text_mask(date, "roboto-mono-500", max(8, round(photo.shape[0] * 0.025)))
         corner = photo.shape[1] - mask.shape[1] - 12, photo.shape[0] - mask.shape[0] - 12
         place_text(photo, mask, corner, np.array([250.0, 180, 60], np.float32))
+    # from a stream of its own: all else looks the same with such cameras and without
+    camera = random.spawn(1)[0]
+    if camera.random() < CHEAP_CAMERA_SHARE:
+        photo = degradation.through_cheap_camera(camera, photo, unit)
+        return degradation.compress(
+            degradation.sense(camera, photo, camera.uniform(1, 9)), int(camera.integers(22, 60))
+        )
     pixels = degradation.sense(random, photo, random.gamma(1.2, 2.5) * severity if random.random() < 0.75 else 0.0)
     return degradation.compress(pixels, int(random.integers(45, 97))) if random.random() < 0.8 else pixels
 
@@ -88,7 +101,11 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
     if kind < NO_METER_SHARE:
         photo, unit = _without_window(random, photo, unit)
     else:
-        meter = place_meter(random, draw_window(random, bool(random.random() < DIGITAL_SHARE)), size, size[0] * share)
+        # the second share from a stream of its own: all other photos look the same
+        more = np.random.default_rng([seed, index, 7]).random() < MORE_DIGITAL_SHARE
+        digital = bool(random.random() < DIGITAL_SHARE or more)
+        drawn = draw_window(random, digital)
+        meter = place_meter(random, drawn, size, size[0] * share)
         if random.random() < 0.1:
             photo, windows = _neighbour(random, photo, meter, size[0] * share)
         photo = meter.lay_on(photo)
@@ -106,6 +123,14 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
             if random.random() < 0.3:
                 photo = degradation.soil_glass(random, photo, unit * 3, random.uniform(0.1, 0.6) * severity)
             windows = (meter.window, *windows)
+            front = random.spawn(1)[0]
+            if front.random() < MESH_SHARE and drawn.meter != "water":
+                photo = draw_mesh(front, photo, meter.window.corners)
+            if front.random() < MOVED_SHARE:
+                row = meter.window.corners[1] - meter.window.corners[0]
+                photo = degradation.blur_along(photo, row, unit * front.uniform(0.05, 0.3) * severity)
+            if front.random() < WASHED_OUT_SHARE:
+                photo = degradation.wash_out(front, photo)
     pixels = _finish(random, photo, unit, severity)
     name = f"drawn_photo_{seed}_{index:06d}"
     return LabelledPhoto(f"{name}.jpg", functools.partial(np.copy, pixels), split_of(index), name, windows)
@@ -125,7 +150,7 @@ def _neighbour(
     cv2.fillPoly(area, [np.round(corners).astype(np.int32)], 255)
     covered = cv2.warpPerspective(meter.face.mask, meter.matrix, size)[area > 0].max(initial=0) > 0
     if covered or np.any(corners < 0) or np.any(corners > size):
-        face = draw_face(random, None, float(np.clip(side_lengths(corners)[1], 12, 60)))
+        face = draw_meter(random, None, float(np.clip(side_lengths(corners)[1], 12, 60)))
         return lay(photo, face.image, face.mask, other.matrix), ()
     return other.lay_on(photo), (other.window,)
 
@@ -181,7 +206,7 @@ def _without_window(random: np.random.Generator, photo: np.ndarray, unit: float)
     size = photo.shape[1::-1]
     for _ in range(int(random.integers(0, 3))):
         if random.random() < 0.5:
-            face = draw_face(random, None, float(np.clip(unit, 12, 60)))
+            face = draw_meter(random, None, float(np.clip(unit, 12, 60)))
             image, mask = face.image, face.mask
         else:
             draw = scenes.draw_sticker if random.spawn(1)[0].random() < 0.3 else scenes.draw_object

@@ -8,7 +8,8 @@ import numpy as np
 from deploy.recognition.geometry import is_convex, perspective_matrix, side_lengths, transform_points
 from deploy.recognition.rectification import between_pixel_centers
 from retinanet.datasets.records import LabelledBox, LabelledWindow
-from retinanet.datasets.synthetic.faces import DrawnFace, draw_face
+from retinanet.datasets.synthetic.faces import DrawnFace
+from retinanet.datasets.synthetic.meters import draw_meter
 from retinanet.datasets.synthetic.windows import DrawnWindow
 
 
@@ -108,7 +109,7 @@ def place_meter(
     The window is made shorter where it would leave the photo.
     """
     window = shrink_window(window, min(1.0, 1.15 * length / side_lengths(window.corners)[0]))
-    face = draw_face(random, window, side_lengths(window.corners)[1])
+    face = draw_meter(random, window, side_lengths(window.corners)[1])
     offset = np.array(face.to_face, np.float32)
     corners = window.corners + offset
     scale = length / side_lengths(corners)[0]

@@ -6,10 +6,11 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS
 from retinanet.datasets.records import LabelledBox
-from retinanet.datasets.synthetic import displays, odometer
+from retinanet.datasets.synthetic import displays, makes, odometer
 from retinanet.datasets.synthetic.drums import WindowStyle, draw_shading, draw_wheel, random_style, weighted
 from retinanet.datasets.synthetic.paint import color_near, upright_box
 from retinanet.datasets.synthetic.plates import PLATES, draw_opening, draw_slot, finish_plate, mark_fraction
+from retinanet.datasets.synthetic.strips import Strip, colour_fraction_ground, finish_strip, lay_strip
 
 # (wheels, wheels of the fraction): how often.
 LAYOUTS = {
@@ -40,6 +41,9 @@ class DrawnWindow:
         phases: turns of each wheel in digits, 0 to 10; a wheel at 3.5 shows 3 and 4 and counts as either: `odometer`.
             Empty for a display.
         plate: (3,) RGB of the plate, 0 to 255.
+        meter: `water`, `gas` or `electricity`: the kind of meter that has it.
+        strip: (4, 2) float32, corners of the strip that the opening lies in, often with a unit on it; None
+            where it lies in the plate.
     """
 
     image: np.ndarray
@@ -49,6 +53,8 @@ class DrawnWindow:
     label: str
     phases: tuple[float, ...]
     plate: np.ndarray
+    meter: str = "water"
+    strip: np.ndarray | None = None
 
 
 def draw_window(random: np.random.Generator, digital: bool | None = None) -> DrawnWindow:
@@ -61,6 +67,10 @@ def draw_window(random: np.random.Generator, digital: bool | None = None) -> Dra
     if digital if digital is not None else random.random() < DISPLAY_SHARE:
         image, corners, boxes, reading, plate = displays.draw_display(random)
         return DrawnWindow(image, corners, boxes, reading, "digital", (), plate)
+    make = weighted(random.spawn(1)[0], makes.MAKES)
+    if make != "water":
+        style, (wheels, decimals), strip = makes.random_make(random, make)
+        return draw_wheels(random, style, odometer.random_phases(random, wheels), decimals, strip)
     style = random_style(random)
     wheels, decimals = weighted(random, LAYOUTS)
     if decimals and _is_plain(style) and random.spawn(1)[0].random() < PLAIN_WHOLE_SHARE:
@@ -81,9 +91,16 @@ def _plate_color(random: np.random.Generator, style: WindowStyle) -> np.ndarray:
 
 
 def draw_wheels(
-    random: np.random.Generator, style: WindowStyle, phases: tuple[float, ...], decimals: int
+    random: np.random.Generator,
+    style: WindowStyle,
+    phases: tuple[float, ...],
+    decimals: int,
+    strip: Strip | None = None,
 ) -> DrawnWindow:
-    """Returns a window of this make whose wheels stand at these phases, the last `decimals` ones as the fraction."""
+    """Returns a window of this make whose wheels stand at these phases, the last `decimals` ones as the fraction.
+
+    Without a strip the wheels have an opening in a plate, as on water meters, or one each.
+    """
     unit = float(random.uniform(56, 112))
     height, wheels = round(unit), len(phases)
     pitch = style.pitch * unit
@@ -92,15 +109,24 @@ def draw_wheels(
     end_gap = 0.0 if style.slots else random.uniform(0.0, 0.18) * pitch
     width = round(pitch * wheels + apart + 2 * end_gap)
     x0, y0 = round(unit * random.uniform(0.5, 1.1)), round(unit * random.uniform(0.45, 0.9))
-    plate = _plate_color(random, style)
-    canvas = np.empty((height + 2 * y0, width + 2 * x0, 3), np.float32)
+    plate, x1, y1 = _plate_color(random, style) if strip is None else strip.plate, x0, y0
+    if strip is not None:
+        x0, y0, x1, y1 = (round(margin * unit) for margin in strip.margins)
+    canvas = np.empty((height + y0 + y1, width + x0 + x1, 3), np.float32)
     canvas[:] = plate
-    if not style.slots:
+    if strip is not None:
+        lay_strip(canvas, (x0, y0, x0 + width, y0 + height), strip)
+        # as far from the last whole wheel as from the first of the fraction
+        middle = x0 + end_gap + pitch * (wheels - decimals) + apart / 2
+        if decimals:
+            colour_fraction_ground(canvas, (x0, y0, x0 + width, y0 + height), strip, middle)
+    elif not style.slots:
         draw_opening(random, canvas, (x0, y0, x0 + width, y0 + height), style)
 
     # From above or below, the camera sees all wheels a little turned.
     rest = float(np.clip(random.normal(0, 0.05), -0.1, 0.1)) if random.random() < 0.8 else random.uniform(-0.2, 0.2)
     slack = random.uniform(0.0, 0.05) if random.random() < 0.85 else random.uniform(0.05, 0.09)
+    slack = slack if strip is None else max(slack, strip.slack)
     depth, contrast = max(1, round(unit * random.uniform(0.01, 0.06))), random.uniform(0.05, 0.6)
     # The last wheel may show through a taller opening, to one side or both.
     taller = np.round(unit * random.uniform(0.03, 0.16, 2) * (random.random(2) < 0.7) * (random.random() < 0.35))
@@ -135,13 +161,19 @@ def draw_wheels(
         boxes.append(upright_box(face_middle - half, top, face_middle + half, bottom, str(digits[index])))
 
     left, right = (cells[0][0], cells[-1][1]) if style.slots else (x0, x0 + width)
+    opening = left, y0, right, y0 + height
     if decimals:
-        mark_fraction(random, canvas, style, cells, decimals, (y0, y0 + height))
         boxes.append(upright_box(cells[-decimals][0], top, cells[-1][1], bottom, FRACTION_CLASS))
-    fraction_left = (cells[-decimals - 1][1] + cells[-decimals][0]) / 2 if decimals else None
-    finish_plate(random, canvas, (left, y0, right, y0 + height), fraction_left)
+    if strip is not None:
+        finish_strip(canvas, opening, strip, style, cells, decimals)
+    else:
+        if decimals:
+            mark_fraction(random, canvas, style, cells, decimals, opening[1::2])
+        fraction_left = (cells[-decimals - 1][1] + cells[-decimals][0]) / 2 if decimals else None
+        finish_plate(random, canvas, opening, fraction_left)
     text = "".join(map(str, digits))
     reading = f"{text[:-decimals]},{text[-decimals:]}" if decimals else text
     corners = np.array([[left, y0], [right, y0], [right, y0 + height], [left, y0 + height]], np.float32)
     image = np.clip(canvas, 0, 255).astype(np.uint8)
-    return DrawnWindow(image, corners, tuple(boxes), reading, "analog", tuple(phases), plate)
+    meter, around = ("water", None) if strip is None else (strip.meter, strip.reach(corners))
+    return DrawnWindow(image, corners, tuple(boxes), reading, "analog", tuple(phases), plate, meter, around)
