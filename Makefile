@@ -69,7 +69,7 @@ $(VENV)/.requirements-bench: requirements-bench.txt requirements-export.txt $(VE
 	@$(PIP) --no-deps rapidocr-onnxruntime==1.4.4
 	@touch $@
 
-$(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py | $(VENV)/.requirements
+$(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py deploy/recognition/manifest.py | $(VENV)/.requirements
 	@echo "== making deploy/models from deploy/retinanet"
 	@$(RUN) deploy/prepare_model.py
 	@touch $@

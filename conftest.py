@@ -16,7 +16,6 @@ NEED_KERAS = (
     "evaluation/test_recognition_rate.py",
     "evaluation/test_stage1.py",
     "recognition/test_runtime.py",
-    "recognition/test_suppression.py",
     "scripts",
     "studies",
 )

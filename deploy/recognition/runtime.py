@@ -11,11 +11,15 @@ import numpy as np
 from .confidence import ConfidenceModel
 from .errors import UserError
 from .manifest import ONNX, OPENVINO, SAVEDMODEL, STAGES, check_models, confidence, read_manifest, settings, suppression
-from .runtimes import Detector, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
+from .runtimes import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
 from .settings import Settings
 from .suppression import find_digits, find_windows
 
-_NETWORKS: dict[str, type[OnnxNetwork | OpenVinoNetwork]] = {ONNX: OnnxNetwork, OPENVINO: OpenVinoNetwork}
+_NETWORKS: dict[str, Callable[[Path, tuple[int, int]], Network]] = {
+    SAVEDMODEL: SavedModel,
+    ONNX: OnnxNetwork,
+    OPENVINO: OpenVinoNetwork,
+}
 _FINDERS = {"stage1": find_windows, "stage2": find_digits}
 
 
@@ -51,18 +55,17 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
     The folder holds `stage1/` and `stage2/`, each a SavedModel, whose signature `serving_default` takes `images`, or
     `model.onnx`, or `model.xml` and `model.bin` for OpenVINO; and `manifest.json`:
 
-        {"format_version": 2,
+        {"format_version": 3,
          "model_version": text,
          "format": "savedmodel" | "onnx" | "openvino",
          "precision": "float32" | "float16" | "int8",
          "stage1": {"classes": [...], "input_size": [height, width], "suppression": {...}},
-         "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}},
+         "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}, "window_margin": [...]},
          "files": {"stage1/model.xml": "<SHA-256>", ...},
          "settings": {"window": {threshold: number, ...}, "reading": {...}},
          "confidence": {"intercept": number, "weights": {feature: number}}}
 
-    `confidence`, `model_version` and any of the settings may be missing. SavedModels need no `suppression`. Format
-    version 1 knows neither `format` nor `precision`: its models are SavedModels in float32.
+    `confidence`, `model_version` and any of the settings may be missing.
 
     Args:
         folder: of the models.
@@ -100,12 +103,10 @@ def load_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[
     Args:
         folder: of both models.
         stage: one of STAGES.
-        manifest: its `format`, and the stage's `input_size` and `suppression` unless that is SavedModel, are needed.
+        manifest: its `format`, and the stage's `input_size` and `suppression`, are needed.
 
     Raises:
         UserError: the runtime for the format is not installed.
     """
-    if manifest["format"] == SAVEDMODEL:
-        return SavedModel(folder / stage)
     network = _NETWORKS[manifest["format"]](folder / stage, manifest[stage]["input_size"])
     return Detector(network, functools.partial(_FINDERS[stage], rules=suppression(manifest, stage)))

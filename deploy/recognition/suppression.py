@@ -12,6 +12,12 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
+# Candidates with the best scores that are looked at, of the thousands of anchors. Twenty anchors and more find the same
+# wheel, so fewer would leave out whole wheels of a long counter.
+CANDIDATES = 500
+OVERLAP = 0.5
+MIN_SCORE = 0.02
+
 
 @dataclasses.dataclass(frozen=True)
 class Suppression:

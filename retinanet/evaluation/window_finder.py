@@ -10,7 +10,7 @@ from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.window import Window, letterbox, windows_of
 from retinanet.evaluation.windows import Windows
-from retinanet.models.detector import Detector
+from retinanet.models.detector import detector
 
 BATCH_SIZE = 8
 # Two looks that started from different detections may end on the same window.
@@ -26,7 +26,7 @@ class WindowFinder:
     """
 
     def __init__(self, model, second_look: bool):
-        self.detector = Detector(model)
+        self.detector = detector(model)
         self.second_look = second_look
         self.size = model.model_config.input_height
         self.reader = MeterReader(Models(self.detect, stage2=None, stage1_size=self.size, stage2_size=(0, 0)))

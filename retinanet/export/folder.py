@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -31,12 +30,11 @@ from deploy.recognition.runtime import Models, load_stage
 from deploy.recognition.runtimes import OnnxNetwork, OpenVinoNetwork
 from deploy.recognition.settings import Settings
 from deploy.recognition.window import letterbox
-from retinanet.config import ModelConfig
 from retinanet.datasets.synthetic.photos import draw_photo
 from retinanet.export import formats, int8
 from retinanet.files import lock_folder, replace_folder
 from retinanet.models.checkpoints import load_model
-from retinanet.models.detector import DETECTIONS, Detector
+from retinanet.models.detector import detector
 
 PACKAGES = {
     SAVEDMODEL: ("tensorflow", "keras", "keras-cv", "numpy"),
@@ -62,10 +60,9 @@ def export_models(
 ) -> None:
     """Writes `stage1/`, `stage2/` and `manifest.json` into the output folder, all or nothing.
 
-    Each model takes `images`, uint8 RGB (batch, height, width, 3) of its input size. SavedModels give the detections
-    of `retinanet.models.detector`; the other formats give candidates, see `retinanet.export.formats`, of which
-    recognition makes the same detections. Each export is checked against its Keras model before the old folder is
-    replaced. A kill at any moment leaves the old models or the new ones, whole.
+    Each model takes `images`, uint8 RGB (batch, height, width, 3) of its input size, and gives candidates, of which
+    `deploy.recognition.suppression` makes objects by the rules in the manifest. Each export is checked against its
+    Keras model before the old folder is replaced. A kill at any moment leaves the old models or the new ones, whole.
 
     Args:
         keras_dir: folder with `stage1.keras` and `stage2.keras`.
@@ -97,7 +94,7 @@ def export_models(
                 "precision": precision,
             }
             for name, model in models.items():
-                manifest[name] = _describe(model.model_config, keras_dir / f"{name}.keras")
+                manifest[name] = _describe(model, keras_dir / f"{name}.keras")
             manifest |= _describe_all(keras_dir, model_format)
             if precision == INT8:
                 manifest["calibration"] = _export_int8(models, partial, manifest, calibration)
@@ -121,12 +118,14 @@ def export_models(
     print(f"models: {output}, {model_format} {precision}, version {manifest['model_version']}")
 
 
-def _describe(config: ModelConfig, source: Path) -> dict:
+def _describe(model, source: Path) -> dict:
+    config = model.model_config
     return {
         "classes": list(config.class_names),
         "input_size": [config.input_height, config.input_width],
         "made_from": _digest(source),
-        "suppression": dataclasses.asdict(formats.suppression_rules(config)),
+        "suppression": dataclasses.asdict(model.suppression),
+        "window_margin": list(WINDOW_MARGIN),
     }
 
 
@@ -154,28 +153,13 @@ def _version(manifest: dict) -> str:
 
 def _export(model, folder: Path, model_format: str, half: bool) -> None:
     if model_format == SAVEDMODEL:
-        _export_savedmodel(model, folder)
+        formats.write_savedmodel(model, folder)
         return
     folder.mkdir(parents=True)
     if model_format == ONNX:
         formats.write_onnx(model, folder / OnnxNetwork.FILE)
     else:
         formats.write_openvino(formats.to_openvino(model), folder / OpenVinoNetwork.FILE, half)
-
-
-def _export_savedmodel(model, folder: Path) -> None:
-    import tensorflow as tf
-
-    config = model.model_config
-    module = tf.Module()
-    module.model = model
-    shape = (None, config.input_height, config.input_width, 3)
-
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
-    def serve(images):
-        return DETECTIONS[config.stage](model.forward(tf.cast(images, tf.float32)), config)
-
-    tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": serve})
 
 
 def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path | None) -> dict:
@@ -208,14 +192,14 @@ def _check(model, folder: Path, manifest: dict) -> None:
     size = (config.input_width, config.input_height)
     photo = draw_photo(*CHECK_PHOTO)
     pixels = photo.load()
-    if config.stage == 1:
+    if model.stage == 1:
         example = letterbox(pixels, config.input_width).picture
     else:
         example = rectify_window(pixels, expand_corners(photo.windows[0].corners, *WINDOW_MARGIN), size)
     noise = np.random.default_rng(0).integers(0, 256, example.shape, np.uint8)
     images = np.stack([example, noise])
-    name = f"stage{config.stage}"
-    expected, got = Detector(model)(images.astype(np.float32)), load_stage(folder, name, manifest)(images)
+    name = f"stage{model.stage}"
+    expected, got = detector(model)(images.astype(np.float32)), load_stage(folder, name, manifest)(images)
     sure = expected["scores"] > SURE
     differences = np.abs(expected["scores"] - got["scores"])
     difference = float(differences[sure].max() if manifest["precision"] == INT8 else differences.max())

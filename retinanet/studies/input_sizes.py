@@ -21,7 +21,6 @@ from deploy.recognition.confidence import ConfidenceModel
 from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
-from deploy.recognition.suppression import find_digits, find_windows
 from retinanet import cli
 from retinanet.benchmark.table import as_markdown
 from retinanet.evaluation.outcomes import Outcome
@@ -57,9 +56,7 @@ def openvino_network(model) -> OpenVinoNetwork:
 
 def detector(model) -> Detector:
     """Returns a model of a stage under OpenVINO in float32, as `Models` holds it."""
-    config = model.model_config
-    find = find_windows if config.stage == 1 else find_digits
-    return Detector(openvino_network(model), functools.partial(find, rules=formats.suppression_rules(config)))
+    return Detector(openvino_network(model), functools.partial(model.find, rules=model.suppression))
 
 
 def variants(

@@ -1,4 +1,7 @@
-"""Figures that a person understands, from a model and labelled pictures."""
+"""Metrics that a person understands, from a model and labelled pictures."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -8,14 +11,16 @@ from deploy.recognition.reading import decode_reading
 from retinanet.datasets.row_text import row_text
 from retinanet.evaluation.text import texts_match
 from retinanet.evaluation.windows import LEAST_IOU_OF_ERROR, score_window
-from retinanet.models.detector import Detector
+
+# From pictures (batch, height, width, 3) to objects by name.
+Detect = Callable[..., dict[str, np.ndarray]]
 
 # A detection counts from this score on.
 LEAST_SCORE = 0.3
 
 
-def stage1_figures(detector: Detector, batches) -> dict[str, float]:
-    """Returns the figures of stage 1 on (images, labels) batches; one look, no zoom.
+def stage1_metrics(detect: Detect, batches) -> dict[str, float]:
+    """Returns the metrics of stage 1 on (images, labels) batches; one look, no zoom.
 
     Returns:
         `windows_found`: share of windows that their best detection finds, as `evaluation.windows` says.
@@ -24,7 +29,7 @@ def stage1_figures(detector: Detector, batches) -> dict[str, float]:
     """
     found, errors, right_class = [], [], []
     for images, labels in batches:
-        detections = detector(images)
+        detections = detect(images)
         for index, (corners, classes) in enumerate(_pairs(labels, "corners")):
             present = np.flatnonzero(detections["scores"][index] >= LEAST_SCORE)
             for window, number in zip(corners, classes, strict=True):
@@ -58,8 +63,8 @@ def labelled_text(boxes: np.ndarray, classes: np.ndarray) -> str:
     return row_text(wheels, min(edges, default=np.inf))
 
 
-def stage2_figures(detector: Detector, batches) -> dict[str, float]:
-    """Returns the figures of stage 2 on (images, labels) batches.
+def stage2_metrics(detect: Detect, batches) -> dict[str, float]:
+    """Returns the metrics of stage 2 on (images, labels) batches.
 
     Returns:
         `windows_read`: share of windows whose whole text, comma included, is right. `digits_counted`: share whose
@@ -67,7 +72,7 @@ def stage2_figures(detector: Detector, batches) -> dict[str, float]:
     """
     right, counted = [], []
     for images, labels in batches:
-        detections = detector(images)
+        detections = detect(images)
         for index, (boxes, classes) in enumerate(_pairs(labels, "boxes")):
             text = labelled_text(boxes, classes)
             read = decode_reading(detections["boxes"][index], detections["class_scores"][index]).text
@@ -85,5 +90,17 @@ def _pairs(labels: dict, name: str):
         yield shapes[classes >= 0], classes[classes >= 0]
 
 
-FIGURES = {1: stage1_figures, 2: stage2_figures}
-BEST_FIGURE = {1: "windows_found", 2: "windows_read"}
+@dataclasses.dataclass(frozen=True)
+class EpochMetrics:
+    """What is told of a stage after each epoch.
+
+    Attributes:
+        measure: from what detects objects in pictures, and labelled batches, to metrics by name.
+        best: the one that tells the best weights.
+    """
+
+    measure: Callable[[Detect, Iterable], dict[str, float]]
+    best: str
+
+
+METRICS = {1: EpochMetrics(stage1_metrics, "windows_found"), 2: EpochMetrics(stage2_metrics, "windows_read")}

@@ -46,7 +46,7 @@ def model(monkeypatch, tmp_path):
     monkeypatch.setattr(stage1, "load_model", lambda path, stage: FakeModel())
     monkeypatch.setattr(fake_meters, "SIZE", STAGE1.input_width)
     fake = fake_meters.Stage1()
-    monkeypatch.setattr(window_finder, "Detector", lambda model: lambda images: fake(images.astype(np.uint8)))
+    monkeypatch.setattr(window_finder, "detector", lambda model: lambda images: fake(images.astype(np.uint8)))
     path = tmp_path / "stage1.keras"
     path.write_bytes(b"")
     return path
@@ -99,7 +99,7 @@ def test_the_model_sees_batches_of_one_size(monkeypatch):
             sizes.append(len(images))
             return {"scores": images[:, 0, 0, :1]}
 
-    monkeypatch.setattr(window_finder, "Detector", Counting)
+    monkeypatch.setattr(window_finder, "detector", Counting)
     finder = window_finder.WindowFinder(FakeModel(), second_look=True)
     images = np.arange(11, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     np.testing.assert_array_equal(finder.detect(images)["scores"][:, 0], np.arange(11))
