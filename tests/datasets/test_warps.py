@@ -100,6 +100,8 @@ def test_drawn_crops(monkeypatch):
     monkeypatch.setattr(degradation, "compress", lambda pixels, quality: pixels)
     monkeypatch.setattr(crops, "_bend", lambda image, bow: image)
     monkeypatch.setattr(crops, "_bow_at", lambda columns, width, bow: 0 * columns)
+    for name in ("MOVED_SHARE", "MESH_SHARE", "WASHED_OUT_SHARE", "CHEAP_CAMERA_SHARE"):
+        monkeypatch.setattr(crops, name, 0.0)
     monkeypatch.setattr(crops, "jitter_corners", lambda random, corners: corners)
     corners = np.array([[40, 30], [440, 30], [440, 110], [40, 110]], np.float32)
     centre = np.array([210.0, 70.0])
