@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         read, batch_size, times_of = ServerReader(args.url), 1, "a request"
     else:
         from deploy.recognition import runtime
-        from deploy.recognition.pipeline import MeterReader
+        from deploy.recognition.meter_reader import MeterReader
 
         read, batch_size = ModelReader(MeterReader(runtime.load_models(args.models))), args.batch_size
         times_of = "a photo" if batch_size == 1 else f"a photo's share of a batch of {batch_size}"

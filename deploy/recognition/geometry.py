@@ -1,15 +1,11 @@
 """Quadrilaterals in pictures.
 
 Corners are float arrays of shape (4, 2), points (x, y) in pixels, from the top-left of the reading clockwise:
-top-left, top-right, bottom-right, bottom-left. Sizes are (width, height), as in OpenCV.
+top-left, top-right, bottom-right, bottom-left. Sizes are (height, width), as of arrays.
 """
 
 import cv2
 import numpy as np
-
-# A window is rectified a little larger than it was found, in shares of its width and height on each side: the
-# digits at its edge stay whole when the corners are a few per cent off.
-WINDOW_MARGIN = (0.03, 0.10)
 
 
 def rectangle_corners(width: float, height: float) -> np.ndarray:
@@ -52,9 +48,9 @@ def side_lengths(corners: np.ndarray) -> tuple[float, float]:
 
 
 def natural_size(corners: np.ndarray, height: int) -> tuple[int, int]:
-    """Returns (width, height) of the rectified window of this height with the quadrilateral's own proportions."""
+    """Returns (height, width) of the rectified window of this height with the quadrilateral's own proportions."""
     along, across = side_lengths(corners)
-    return max(1, round(height * along / max(across, 1e-6))), height
+    return height, max(1, round(height * along / max(across, 1e-6)))
 
 
 def is_convex(corners: np.ndarray) -> bool:

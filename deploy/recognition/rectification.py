@@ -53,21 +53,25 @@ def warp(
     Args:
         photo: uint8 (height, width, 3).
         matrix: (3, 3), from the photo's to the view's coordinates.
-        size: (width, height) of the view.
+        size: (height, width) of the view.
         ground: the colour of what lies outside the photo.
     """
-    region = transform_points(rectangle_corners(*size), np.linalg.inv(matrix))
+    height, width = size
+    region = transform_points(rectangle_corners(width, height), np.linalg.inv(matrix))
     along, across = side_lengths(region)
-    factor = _fast_factor(min(along / size[0], across / size[1]))
+    factor = _fast_factor(min(along / width, across / height))
     if factor > 1:
         left, top, right, bottom = np.round(bounding_box(region)).astype(int) + (-factor, -factor, factor, factor)
         cut = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
         if min(cut.shape[:2]) >= factor:
             photo = shrink(cut, factor)
             matrix = matrix @ np.array([[factor, 0, max(left, 0)], [0, factor, max(top, 0)], [0, 0, 1]], np.float64)
-    return cv2.warpPerspective(photo, between_pixel_centers(matrix), size, flags=cv2.INTER_LINEAR, borderValue=ground)
+    return cv2.warpPerspective(
+        photo, between_pixel_centers(matrix), (width, height), flags=cv2.INTER_LINEAR, borderValue=ground
+    )
 
 
 def rectify_window(photo: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the window upright, stretched to size (width, height), from the photo's full resolution."""
-    return warp(photo, perspective_matrix(corners, rectangle_corners(*size)).astype(np.float64), size)
+    """Returns the window upright, stretched to size (height, width), from the photo's full resolution."""
+    height, width = size
+    return warp(photo, perspective_matrix(corners, rectangle_corners(width, height)).astype(np.float64), size)

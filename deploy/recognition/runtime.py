@@ -10,9 +10,20 @@ import numpy as np
 
 from .confidence import ConfidenceModel
 from .errors import UserError
-from .manifest import ONNX, OPENVINO, SAVEDMODEL, STAGES, check_models, confidence, read_manifest, settings, suppression
+from .manifest import (
+    ONNX,
+    OPENVINO,
+    SAVEDMODEL,
+    STAGES,
+    check_models,
+    confidence,
+    read_manifest,
+    settings,
+    suppression,
+    window_margin,
+)
 from .runtimes import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
-from .settings import Settings
+from .settings import WINDOW_MARGIN, Settings
 from .suppression import find_digits, find_windows
 
 _NETWORKS: dict[str, Callable[[Path, tuple[int, int]], Network]] = {
@@ -34,7 +45,8 @@ class Models:
         stage2: from uint8 RGB (n, height, width, 3) to `boxes` (n, k, 4) xyxy in shares 0..1 of the window,
             `class_scores` (n, k, 15), `scores` (n, k) descending, 0 where unused, and `classes` (n, k).
         stage1_size: side of stage 1's input in pixels.
-        stage2_size: (width, height) of stage 2's input.
+        stage2_size: (height, width) of stage 2's input.
+        window_margin: by which shares of its width and height a window is cut out larger for stage 2, on each side.
         confidence: coefficients calibrated for these models.
         settings: thresholds that were exported with them.
         version: tells these models from others; changes with weights, calibration, thresholds, format and precision.
@@ -44,6 +56,7 @@ class Models:
     stage2: Callable[[np.ndarray], dict[str, np.ndarray]]
     stage1_size: int
     stage2_size: tuple[int, int]
+    window_margin: tuple[float, float] = WINDOW_MARGIN
     confidence: ConfidenceModel = ConfidenceModel()
     settings: Settings = Settings()
     version: str = "unknown"
@@ -90,7 +103,8 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         stage1,
         stage2,
         stage1_height,
-        (width, height),
+        (height, width),
+        window_margin(manifest),
         confidence(manifest),
         settings(manifest),
         manifest.get("model_version", "unknown"),

@@ -1,6 +1,6 @@
 """Why a photo was read wrong, as far as label and answer tell."""
 
-from deploy.recognition.pipeline import ILLEGIBLE, NO_METER, UNREADABLE
+from deploy.recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
 from retinanet.evaluation import outcomes
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.evaluation.text import MISSING

@@ -7,8 +7,9 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import find_photos, read_photo
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto
 from retinanet.datasets.sources import MEASURED, Request, check_paths
 from retinanet.evaluation.failure_pictures import write_failure

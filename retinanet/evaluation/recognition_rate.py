@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from deploy.recognition.classes import LEGIBLE_CLASSES
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.label_studio.crops import CROP_PREFIX, WINDOW_NUMBER, photo_name
 from retinanet.datasets.label_studio.export import find_file, read_tasks, without_upload_prefix
 from retinanet.datasets.label_studio.photos import reading_text

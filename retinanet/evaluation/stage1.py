@@ -10,8 +10,8 @@ from tqdm import tqdm
 from deploy.recognition.classes import STAGE1_CLASSES
 from retinanet.datasets.input_pipeline import window_corners
 from retinanet.datasets.loading import load_split
+from retinanet.evaluation.all_windows import BATCH_SIZE, AllWindows
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.window_finder import BATCH_SIZE, WindowFinder
 from retinanet.evaluation.windows import ClassCounts, Windows, class_counts, confusion_matrix, mean_corner_error
 from retinanet.models.checkpoints import load_model
 
@@ -68,7 +68,7 @@ def measure(
     Raises:
         UserError: the model or the dataset is of the wrong stage, or the split is empty.
     """
-    finder = WindowFinder(load_model(model, stage=1), second_look)
+    finder = AllWindows(load_model(model, stage=1), second_look)
     examples, count = load_split([dataset], 1, split)
     fold = fold_illegible if binary else lambda classes: classes
     photos = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import WINDOW_MARGIN, expand_corners
+from deploy.recognition.geometry import expand_corners
 from deploy.recognition.manifest import (
     FLOAT16,
     FLOAT32,
@@ -24,11 +24,11 @@ from deploy.recognition.manifest import (
     STAGES,
     check_models,
 )
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.runtime import Models, load_stage
 from deploy.recognition.runtimes import OnnxNetwork, OpenVinoNetwork
-from deploy.recognition.settings import Settings
+from deploy.recognition.settings import WINDOW_MARGIN, Settings
 from deploy.recognition.window import letterbox
 from retinanet.datasets.synthetic.photos import draw_photo
 from retinanet.export import formats, int8
@@ -175,7 +175,7 @@ def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path |
         formats.write_openvino(converted[name], exact / name / OpenVinoNetwork.FILE)
     stages = [load_stage(exact, stage, manifest) for stage in STAGES]
     sizes = [models[stage].model_config for stage in STAGES]
-    reader = MeterReader(Models(*stages, sizes[0].input_width, (sizes[1].input_width, sizes[1].input_height)))
+    reader = MeterReader(Models(*stages, sizes[0].input_height, (sizes[1].input_height, sizes[1].input_width)))
     pictures = int8.calibration_pictures(reader, calibration)
     for name, model in converted.items():
         print(f"{name}: to int8, calibrated on {pictures.origin}; takes some minutes", flush=True)
@@ -189,7 +189,7 @@ def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path |
 def _check(model, folder: Path, manifest: dict) -> None:
     """Compares the export with its Keras model on a drawn meter, cut as the stage sees it, and on noise."""
     config, tolerance = model.model_config, TOLERANCES[manifest["precision"]]
-    size = (config.input_width, config.input_height)
+    size = (config.input_height, config.input_width)
     photo = draw_photo(*CHECK_PHOTO)
     pixels = photo.load()
     if model.stage == 1:

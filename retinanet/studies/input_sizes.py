@@ -18,7 +18,7 @@ import numpy as np
 
 from deploy.recognition import manifest
 from deploy.recognition.confidence import ConfidenceModel
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
 from retinanet import cli
@@ -71,12 +71,12 @@ def variants(
     """
     configs = [model.model_config for model in models]
     own = [(config.input_height, config.input_width) for config in configs]
-    chosen = Models(detector(models[0]), detector(models[1]), own[0][0], own[1][::-1], confidence)
+    chosen = Models(detector(models[0]), detector(models[1]), own[0][0], own[1], confidence=confidence)
     readers = {"chosen": MeterReader(chosen)}
     for stage, (model, (own_height, own_width), others) in enumerate(zip(models, own, sizes, strict=True), start=1):
         for height, width in others:
             if (height, width) != (own_height, own_width):
-                size = height if stage == 1 else (width, height)
+                size = height if stage == 1 else (height, width)
                 changed = {f"stage{stage}": detector(at_size(model, height, width)), f"stage{stage}_size": size}
                 readers[f"stage {stage} at {width} x {height}"] = MeterReader(dataclasses.replace(chosen, **changed))
     return readers

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from retinanet.datasets.records import LabelledPhoto, ReadingKind
 from retinanet.datasets.sources import MEASURED
 from retinanet.evaluation import command_line

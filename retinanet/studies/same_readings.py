@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.recognition import Recognition
 from deploy.recognition.runtime import load_models
 from retinanet import cli
 from retinanet.benchmark.table import as_markdown

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import bench
-from deploy.recognition import photo_files, pipeline
+from deploy.recognition import photo_files, window_search
 from deploy.recognition.errors import UserError
 from retinanet.benchmark import bars, comparison, contender, folders, stages, table
 from retinanet.benchmark.measurement import Contender, Measurement, measure
@@ -24,7 +24,7 @@ MANIFEST = manifest()
 @pytest.fixture
 def meter_contender(monkeypatch):
     monkeypatch.setattr(contender, "load_models", lambda folder: fake_meters.models())
-    for holder, names in ((cv2, contender._OPENCV), (pipeline, ("letterbox", "zoom"))):
+    for holder, names in ((cv2, contender._OPENCV), (window_search, ("letterbox", "zoom"))):
         for name in names:
             # puts the functions back afterwards, which a contender replaces for the rest of its process
             monkeypatch.setattr(holder, name, getattr(holder, name))

@@ -45,7 +45,7 @@ def centroid_through(picture, matrix):
 @pytest.mark.parametrize("scale", [0.2, 0.45, 0.8, 1.0, 2.5])
 def test_views_of_recognition(scale):
     matrix = np.array([[scale, 0.02, 3.7], [-0.03, scale, 5.2], [0, 0, 1]])
-    size = round(400 * scale + 20), round(300 * scale + 20)
+    size = round(300 * scale + 20), round(400 * scale + 20)
     seen = warp(spot((400, 300), (203.3, 141.6), 12).astype(np.uint8), matrix, size)
     expected = transform_points(np.array([203.3, 141.6]), matrix)
     np.testing.assert_allclose(centroid(seen), expected, atol=TOLERANCE)
@@ -56,7 +56,7 @@ def test_rectified_windows():
     centre = corners.mean(axis=0)
     photo = spot((400, 300), centre, 9).astype(np.uint8)
     expected = centroid_through(photo, perspective_matrix(corners, rectangle_corners(256, 128)))
-    np.testing.assert_allclose(centroid(rectify_window(photo, corners, (256, 128))), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(centroid(rectify_window(photo, corners, (128, 256))), expected, atol=TOLERANCE)
 
 
 def test_training_views_of_stage_1():

@@ -9,7 +9,7 @@ import evaluate as script
 from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, ReadingKind
 from retinanet.datasets.sources import MEASURED, Measure, Request
 from retinanet.evaluation import outcomes

@@ -10,7 +10,7 @@ from PIL import Image
 import test_both_stages
 from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets import builders
 from retinanet.datasets.records import WindowCrop
 from retinanet.evaluation.readers import ServerReader
@@ -181,7 +181,7 @@ def test_a_running_server(project, server, capsys):
 def test_answers_keep_what_recognition_knows(project, server):
     url, handler, _ = server
     path = project / "photos" / "a.png"
-    from deploy.recognition.pipeline import MeterReader
+    from deploy.recognition.meter_reader import MeterReader
 
     expected = MeterReader(fake_meters.models()).read(np.asarray(Image.open(path)))
     handler.answer = (200, expected.to_dict())

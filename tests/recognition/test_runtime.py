@@ -59,7 +59,7 @@ def test_load_models(tmp_path, saved_model):
     assert models.version == "v7"
     assert models.settings == Settings(WindowSettings(min_score=0.4), ReadingSettings(height_range=(0.5, 2)))
     assert models.stage1_size == 320
-    assert models.stage2_size == (256, 128)
+    assert models.stage2_size == (128, 256)
     assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5))
     images = np.stack([np.full((4, 5, 3), value, np.uint8) for value in (7, 200)])
     found = models.stage2(images)

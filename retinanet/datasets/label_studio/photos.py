@@ -9,7 +9,6 @@ import numpy as np
 from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     perspective_matrix,
@@ -19,6 +18,7 @@ from deploy.recognition.geometry import (
 )
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.corner_order import order_corners
 from retinanet.datasets.label_studio.crops import WHEEL_LABELS, direction_in_crop, photo_name
 from retinanet.datasets.label_studio.export import (
@@ -36,7 +36,7 @@ from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.datasets.splits import split_by_hash
 
 # Crops are recognised in their photo by their grey values, seen this small.
-MATCH_SIZE = (96, 48)
+MATCH_SIZE = (48, 96)
 LEAST_CORRELATION = 0.5
 
 # A crop cut along predicted corners overlaps the corrected window by more than this.
@@ -142,7 +142,7 @@ def _place_of_crop(
         overlaps = [polygon_iou(window.corners, extent) for window in windows]
         index = int(np.argmax(overlaps))
         return index, extent if overlaps[index] >= LEAST_CROP_OVERLAP else None
-    seen = _small_grey(cv2.resize(crop, MATCH_SIZE, interpolation=cv2.INTER_AREA))
+    seen = _small_grey(cv2.resize(crop, MATCH_SIZE[::-1], interpolation=cv2.INTER_AREA))
     best, best_index, best_extent = LEAST_CORRELATION, 0, None
     for index, window in enumerate(windows):
         for start in range(4):

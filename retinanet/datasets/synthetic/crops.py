@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     perspective_matrix,
@@ -15,6 +14,7 @@ from deploy.recognition.geometry import (
     transform_points,
 )
 from deploy.recognition.rectification import between_pixel_centers
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
 from retinanet.datasets.synthetic import degradation
 from retinanet.datasets.synthetic.obstacles import draw_mesh
