@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from deploy.recognition.meter_reader import MeterReader
     from deploy.recognition.runtime import load_models
-    from retinanet.evaluation.calibration import cross_validated, fit, write_confidence
+    from retinanet.evaluation.calibration import cross_validated, equal_counts, fit, write_confidence
     from retinanet.evaluation.charts import draw_reliability
     from retinanet.evaluation.outcomes import evaluate
     from retinanet.evaluation.risk_coverage import accuracy_at, expected_calibration_error
@@ -52,19 +52,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, request in args.sets
         for turns in args.turns
         for result in evaluate(reader, name, request, args.split, turns)
-        if result.recognition.success
+        if result.recognition.success and result.right
     ]
     before, right = confidences(results)
     features = np.array([result.recognition.features for result in results])
     groups = [f"{result.source} {result.group}" for result in results]
-    after = cross_validated(features, right, groups)
-    model = fit(features, right)
-    write_confidence(args.output, model)
+    sources = np.array([result.source for result in results])
+    counts = equal_counts(sources)
+    after = cross_validated(features, right, groups, counts)
+    write_confidence(args.output, fit(features, right, counts))
     print(f"{len(results)} answers on photos of {len(set(groups))} meters, {np.mean(right):.1%} right")
     for name, values in (("before", before), ("after", after)):
         error, best = expected_calibration_error(values, right), accuracy_at(0.85, values, right)
         print(f"{name:<7} calibration error {error:.3f}, most confident 85 % right {best:.1%}")
-    print(f"after: each meter under a fit to the others; {args.output} holds the fit to all")
+    print(
+        f"after: each meter under a fit to the others; {args.output} holds the fit to all, each set counting the same"
+    )
+    names = dict.fromkeys(sources)
+    if len(names) > 1:
+        unseen = cross_validated(features, right, sources, counts, folds=len(names))
+        for name in names:
+            own = sources == name
+            error = expected_calibration_error(unseen[own], right[own])
+            print(f"{name}: {own.sum()} answers, {np.mean(right[own]):.1%} right, calibration error {error:.3f}")
+        print("each set under a fit to the other sets")
     if args.chart:
         draw_reliability(args.chart, {"before": (before, right), "after": (after, right)})
         print(f"reliability: {args.chart}")

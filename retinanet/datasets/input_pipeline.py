@@ -16,6 +16,9 @@ SHUFFLE_BUFFER = 20_000
 # A decimal point is a few pixels large, smaller than any anchor; it is learned as a box of this width and height in
 # pixels around it, of which only the middle counts when a text is read.
 POINT_SIZE = (28, 64)
+# Digits of a display that are lower than this are learned as boxes of at least this width and height, for the same
+# reason: in lower ones no anchor would overlap enough.
+LEAST_DIGIT_SIZE = (22, 46)
 # Of the training windows of stage 2, so many are shown upside down, with nothing to find: it has to tell which way up a
 # reading stands, since 0, 1, 8 and 6 with 9 look like digits both ways.
 UPSIDE_DOWN_SHARE = 0.08
@@ -169,7 +172,11 @@ def _pad_boxes(boxes, labels):
     is_point = labels == STAGE2_CLASSES.index(POINT_CLASS)
     middles = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
     boxes = np.where(is_point[:, None], middles + np.array([-1, -1, 1, 1]) * np.tile(POINT_SIZE, 2) / 2, boxes)
-    large = (boxes[:, 2] - boxes[:, 0] > 2) & (boxes[:, 3] - boxes[:, 1] > 2)
-    boxes, labels = boxes[large][: len(padded)], labels[large][: len(padded)]
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    is_low = sizes[:, 1:] < LEAST_DIGIT_SIZE[1]
+    grown = middles + np.array([-1, -1, 1, 1]) * np.tile(np.maximum(sizes, LEAST_DIGIT_SIZE), 2) / 2
+    large = np.all(sizes > 2, axis=1)
+    boxes = np.where(is_low, grown, boxes)[large][: len(padded)]
+    labels = labels[large][: len(padded)]
     padded[: len(boxes)], classes[: len(labels)] = boxes, labels
     return padded, classes

@@ -16,10 +16,15 @@ LEAST_WRONG = 10
 _STEPS = 50
 
 
-def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
+def fit(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = None) -> ConfidenceModel:
     """Returns the logistic regression of right (n,) on the features (n, 5), its weights drawn towards 0.
 
     The weights are drawn as those of features of spread 1 (ridge regression, by Newton's method).
+
+    Args:
+        features: (n, 5).
+        right: (n,) whether each answer is right.
+        counts: (n,) how much each answer counts; 1 each by default.
 
     Raises:
         UserError: fewer than LEAST_WRONG answers are wrong or right.
@@ -31,14 +36,15 @@ def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
             f"only {rarer} of {len(right)} answers are of one kind, right or wrong: expected at least {LEAST_WRONG} "
             "of each to calibrate on; give more photos or more turns"
         )
+    counts = np.ones(len(right)) if counts is None else counts
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     columns = np.concatenate([np.ones((len(features), 1)), (features - mean) / spread], axis=1)
     pull = np.diag([0.0, *np.full(features.shape[1], RIDGE)])
     weights = np.zeros(columns.shape[1])
     for _ in range(_STEPS):
         probability = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
-        slope = columns.T @ (probability - right) + pull @ weights
-        curvature = (columns * (probability * (1 - probability))[:, np.newaxis]).T @ columns + pull
+        slope = columns.T @ (counts * (probability - right)) + pull @ weights
+        curvature = (columns * (counts * probability * (1 - probability))[:, np.newaxis]).T @ columns + pull
         step = np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), slope)
         weights -= step
         if np.abs(step).max() < 1e-9:
@@ -47,25 +53,37 @@ def fit(features: np.ndarray, right: np.ndarray) -> ConfidenceModel:
     return ConfidenceModel(float(weights[0] - slopes @ mean), tuple(float(value) for value in slopes))
 
 
-def cross_validated(features: np.ndarray, right: np.ndarray, groups: Sequence[str], folds: int = FOLDS) -> np.ndarray:
-    """Returns the confidence (n,) of each answer under a fit to the answers of other meters.
+def equal_counts(sources: Sequence[str]) -> np.ndarray:
+    """Returns how much each answer (n,) counts so that each source counts the same, 1 on average."""
+    _, source, sizes = np.unique(np.asarray(sources), return_inverse=True, return_counts=True)
+    return len(source) / (len(sizes) * sizes[source])
+
+
+def cross_validated(
+    features: np.ndarray, right: np.ndarray, groups: Sequence[str], counts: np.ndarray | None = None, folds: int = FOLDS
+) -> np.ndarray:
+    """Returns the confidence (n,) of each answer under a fit to the answers of other groups.
 
     Args:
         features: (n, 5).
         right: (n,) whether each answer is right.
-        groups: (n,) answers of one meter share it; they are spread over the folds at random, always the same way.
+        groups: (n,) answers of one meter, or of one source, share it; groups are spread over the folds at random,
+            always the same way.
+        counts: (n,) how much each answer counts; 1 each by default.
         folds: at most; each is left out once.
 
     Raises:
         UserError: see `fit`.
     """
+    counts = np.ones(len(right)) if counts is None else counts
     names = sorted(set(groups))
     order = np.random.default_rng(0).permutation(len(names))
     fold_of = {names[index]: place % folds for place, index in enumerate(order)}
     fold = np.array([fold_of[group] for group in groups])
     result = np.zeros(len(right))
     for part in np.unique(fold):
-        model = fit(features[fold != part], right[fold != part])
+        others = fold != part
+        model = fit(features[others], right[others], counts[others])
         result[fold == part] = [confidence(row, model) for row in features[fold == part]]
     return result
 

@@ -90,6 +90,14 @@ def test_points_grow_and_padding_lies_outside():
     assert np.all(boxes[1:] < 0)
 
 
+def test_low_digits_grow_round_their_middles_and_slivers_of_high_ones_do_not():
+    boxes, classes = _pad_boxes(
+        np.array([[100.0, 80, 112, 104], [40, 60, 70, 90], [0, 4, 6, 120]]), np.array([3, 5, 7])
+    )
+    np.testing.assert_allclose(boxes[:3], [[95, 69, 117, 115], [40, 52, 70, 98], [0, 4, 6, 120]])
+    assert classes[:3].tolist() == [3, 5, 7]
+
+
 def test_windows_upside_down_have_nothing_to_find():
     window = np.zeros((256, 256, 3), np.uint8)
     window[40:200, 20:60] = 255

@@ -3,12 +3,20 @@
 import cv2
 import numpy as np
 import pytest
-from retinanet.validation import labelled_text
 
 from deploy.recognition.classes import DIGIT_CLASSES, STAGE2_CLASSES
 from deploy.recognition.geometry import side_lengths
-from retinanet.datasets.synthetic import display_cases, display_rows, display_signs, displays, faces, fonts, windows
-from retinanet.datasets.synthetic.display_glass import GlassLook, draw_glass, stamp
+from retinanet.datasets.synthetic import (
+    crops,
+    display_cases,
+    display_rows,
+    display_signs,
+    displays,
+    faces,
+    fonts,
+    windows,
+)
+from retinanet.datasets.synthetic.display_glass import GlassLook, darken_round, draw_glass, stamp
 
 
 def _drawn(count: int) -> list[windows.DrawnWindow]:
@@ -64,7 +72,7 @@ def test_half_high_decimals_have_half_high_boxes_and_a_region():
     heights = [box[3] - box[1] for box in boxes["8"]]
     assert heights[2] == heights[3] == pytest.approx(heights[0] / 2, abs=3)
     [region] = boxes["floatp"]
-    np.testing.assert_allclose(region, [boxes["8"][2][0], boxes["8"][2][1], boxes["8"][3][2], boxes["8"][3][3]])
+    np.testing.assert_allclose(region, [boxes["8"][2][0], boxes["8"][0][1], boxes["8"][3][2], boxes["8"][3][3]])
     assert "point" not in boxes
 
 
@@ -161,3 +169,22 @@ def test_same_seed_draws_the_same_display():
     assert np.array_equal(first.image, second.image) and first.reading == second.reading
     for one, other in zip(first.boxes, second.boxes, strict=True):
         assert one.label == other.label and np.array_equal(one.corners, other.corners)
+
+
+def test_a_lit_display_shines_in_the_dark_and_an_unlit_one_keeps_its_photo():
+    corners = np.array([[40, 40], [140, 40], [140, 70], [40, 70]], np.float32)
+    photo = np.full((120, 200, 3), 180, np.float32)
+    photo[40:70, 40:140] = (60, 230, 120)
+    dark = darken_round(np.random.default_rng(0), photo, corners)
+    np.testing.assert_array_equal(dark[42:68, 42:138], photo[42:68, 42:138])
+    assert dark[:10].mean() < 0.5 * photo[:10].mean()
+    photo[40:70, 40:140] = (70, 80, 60)
+    np.testing.assert_array_equal(darken_round(np.random.default_rng(0), photo, corners), photo)
+
+
+def test_crops_of_displays_keep_their_digits_wide_enough_to_read():
+    for drawn in _drawn(40):
+        image = drawn.image.astype(np.float32)
+        pixels, boxes, labels = crops.degrade_crop(np.random.default_rng(2), image, drawn.corners, drawn.boxes)
+        widths = [box[2] - box[0] for box, label in zip(boxes, labels, strict=True) if label in DIGIT_CLASSES]
+        assert np.median(widths) * pixels.shape[1] > 4

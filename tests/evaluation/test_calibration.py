@@ -11,7 +11,7 @@ from deploy.recognition.photo_files import read_photo
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
 from retinanet.datasets.sources import MEASURED, Measure
 from retinanet.evaluation import calibration
-from retinanet.evaluation.calibration import cross_validated, fit, write_confidence
+from retinanet.evaluation.calibration import cross_validated, equal_counts, fit, write_confidence
 from retinanet.evaluation.risk_coverage import expected_calibration_error
 from tests import fake_meters
 
@@ -60,7 +60,7 @@ def test_meters_are_left_out_whole(monkeypatch):
     features[:, 0] = [index % 8 for index in range(40)]
     seen = []
 
-    def noted(part, part_right):
+    def noted(part, part_right, counts):
         seen.append({int(value) for value in part[:, 0]})
         return ConfidenceModel(0.0, (0.0,) * 5)
 
@@ -68,6 +68,18 @@ def test_meters_are_left_out_whole(monkeypatch):
     assert (cross_validated(features, right, groups, folds=4) == 0.5).all()
     assert [len(meters) for meters in seen] == [6] * 4
     assert sorted(meter for meters in seen for meter in set(range(8)) - meters) == list(range(8))
+
+
+def test_each_source_counts_the_same():
+    sources = ["large"] * 9 + ["small"] * 3
+    counts = equal_counts(sources)
+    assert counts.tolist() == pytest.approx([2 / 3] * 9 + [2.0] * 3)
+    # 60 right of the many, 20 wrong of the few: halves, where plain counting gives three quarters
+    features = np.zeros((80, 5))
+    right = np.arange(80) < 60
+    model = fit(features, right, equal_counts(["many"] * 60 + ["few"] * 20))
+    assert confidence(features[0], model) == pytest.approx(0.5, abs=1e-6)
+    assert confidence(features[0], fit(features, right)) == pytest.approx(0.75, abs=1e-6)
 
 
 def test_written_coefficients_are_those_that_models_take(tmp_path):

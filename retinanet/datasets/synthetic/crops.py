@@ -5,6 +5,7 @@ import functools
 import cv2
 import numpy as np
 
+from deploy.recognition.classes import DIGIT_CLASSES
 from deploy.recognition.geometry import (
     bounding_box,
     expand_corners,
@@ -110,6 +111,10 @@ def degrade_crop(
     found = expand_corners(jitter_corners(random, corners), *WINDOW_MARGIN)
     # A digit narrower than about 8 pixels is beyond reading.
     narrowest = max(60.0, 8.5 * len(boxes))
+    digits = [np.ptp(box.corners[:, 0]) for box in boxes if box.label in DIGIT_CLASSES]
+    if digits:
+        # digits of a display may take little of its glass
+        narrowest = min(240.0, max(narrowest, 4.8 * along / min(digits)))
     wide = float(np.exp(random.triangular(np.log(narrowest), np.log(250.0), np.log(480.0))))
     high = max(13.0, wide * across / along * random.uniform(0.85, 1.25))
     size = round(wide), round(high)

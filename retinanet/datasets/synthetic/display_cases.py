@@ -136,8 +136,8 @@ def _print_plate(random: np.random.Generator, canvas: np.ndarray, box: tuple, ke
     dark = plate.mean() < 90
     ink = np.full(3, 225.0 if dark else random.uniform(25, 80), np.float32)
     wide = right - left
-    kinds = ["serial", "lamps", "barcode", "button", "triangle", "brand", "stripe", *["line"] * 4]
-    for kind in random.permutation(kinds)[: int(random.integers(5, len(kinds) + 1))]:
+    kinds = ["serial", "lamps", "barcode", "button", "triangle", "brand", "stripe", *["line"] * 8]
+    for kind in random.permutation(kinds)[: int(random.integers(6, len(kinds) + 1))]:
         mask = None
         if kind in ("line", "brand", "serial"):
             mask = _text(random, str(kind), wide)

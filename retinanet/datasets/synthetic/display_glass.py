@@ -35,6 +35,8 @@ LOOKS = (
     ((14, 18, 16), (70, 250, 120), 0.01),
     ((40, 60, 170), (225, 238, 250), 0.015),
 )
+# Mean difference of ground and ink, 0 to 255, below which digits are faint.
+FAINT_BELOW = 45
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,25 +94,29 @@ def draw_glass(random: np.random.Generator, look: GlassLook, ink: np.ndarray, di
         middle = random.choice([-1.0, 1.0, 0.0])
         field = field * (1 + random.uniform(0.1, 0.5) * (0.5 - np.abs(columns - middle)))
     glass *= field[..., None]
-    if random.random() < 0.3:
+    # what hardly shows is not hidden further
+    clear = float(np.abs(look.ground - look.ink).mean()) > FAINT_BELOW
+    if clear and random.random() < 0.35:
         # one side or the middle of the ink pales, as the eye does not look at it straight
         at = random.uniform(-1, 1)
-        ink = ink * (1 - random.uniform(0.2, 0.7) * np.exp(-(((columns - at) / random.uniform(0.2, 0.8)) ** 2)))
+        ink = ink * (1 - random.uniform(0.2, 0.6) * np.exp(-(((columns - at) / random.uniform(0.2, 0.8)) ** 2)))
     if random.random() < 0.3:
         # digits stand above the ground and throw a shadow on it
         shift = np.round(random.uniform(0.02, 0.07, 2) * digit_height).astype(int)
         matrix = np.array([[1, 0, shift[0] * random.choice([-1, 1])], [0, 1, shift[1]]], np.float32)
         shadow = cv2.warpAffine(ink, matrix, (width, height))
         glass *= (1 - random.uniform(0.05, 0.3) * cv2.GaussianBlur(shadow, (0, 0), 1.2))[..., None]
-    if random.random() < 0.12:
+    if clear and random.random() < 0.14:
         glass = _stain(random, glass, digit_height)
     glass = blend(glass, look.ink, ink)
     if random.random() < 0.55:
         glass *= _recess_shadow(random, (height, width))[..., None]
-    if random.random() < 0.12:
+    if clear and random.random() < 0.16:
         glass = _glare(random, glass, digit_height)
     if random.random() < 0.06:
         _strands(random, glass)
+    elif random.random() < 0.03:
+        _mesh(random, glass, digit_height)
     return glass
 
 
@@ -137,7 +143,7 @@ def _stain(random: np.random.Generator, glass: np.ndarray, unit: float) -> np.nd
     cv2.ellipse(blot, tuple(map(round, centre)), tuple(map(round, axes)), random.uniform(-25, 25), 0, 360, 1.0, -1)
     blot = cv2.GaussianBlur(blot, (0, 0), max(1.0, unit * random.uniform(0.08, 0.3)))
     blot *= np.clip(0.85 + 0.4 * smooth_noise(random, (height, width), 5), 0, 1)
-    return glass * (1 - random.uniform(0.25, 0.65) * blot)[..., None]
+    return glass * (1 - random.uniform(0.2, 0.5) * blot)[..., None]
 
 
 def _glare(random: np.random.Generator, glass: np.ndarray, unit: float) -> np.ndarray:
@@ -165,3 +171,33 @@ def _strands(random: np.random.Generator, glass: np.ndarray) -> None:
         thick = int(random.integers(1, 3))
         cv2.polylines(share, [points], False, float(random.uniform(0.3, 0.8)), thick, cv2.LINE_AA, shift=4)
     glass += (tone - glass) * share[..., None]
+
+
+def _mesh(random: np.random.Generator, glass: np.ndarray, unit: float) -> None:
+    """Paints the wires of a mesh in front of the glass."""
+    height, width = glass.shape[:2]
+    share = np.zeros((height, width), np.float32)
+    step = unit * random.uniform(0.7, 1.8)
+    lean = random.uniform(-1.2, 1.2)
+    for sign in (-1, 1):
+        for x in np.arange(-height, width + height, step) + random.uniform(0, step):
+            ends = (round(x), 0), (round(x + sign * height * (1 + lean / 3)), height)
+            cv2.line(share, *ends, float(random.uniform(0.5, 0.9)), max(1, round(unit * 0.04)), cv2.LINE_AA)
+    glass += (np.full(3, random.uniform(20, 190), np.float32) - glass) * share[..., None]
+
+
+def darken_round(random: np.random.Generator, photo: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Returns the photo as taken in the dark, where a lit glass with these corners (4, 2) shines; others stay as is."""
+    area = np.zeros(photo.shape[:2], np.float32)
+    cv2.fillPoly(area, [np.round(corners * 16).astype(np.int32)], 1.0, cv2.LINE_AA, shift=4)
+    inside = area > 0.5
+    if not inside.any() or photo[inside].max(axis=1).mean() < 150:
+        return photo
+    glow = cv2.resize(area, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    reach = np.sqrt(max(64.0, inside.sum())) / 8
+    glow = cv2.GaussianBlur(glow, (0, 0), float(reach * random.uniform(0.3, 0.8)))
+    glow = cv2.resize(glow, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    light = random.uniform(0.05, 0.35) + glow * random.uniform(0.2, 0.8)
+    tone = np.clip(photo[inside].mean(axis=0) / 200, 0.2, 1.2)
+    dark = photo * (light[..., None] * tone)
+    return dark + (photo - dark) * area[..., None]

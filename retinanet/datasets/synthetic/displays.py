@@ -23,8 +23,8 @@ def draw_display(
     """Returns a random display: image, corners, boxes, reading and plate color as in DrawnWindow.
 
     The window is the whole glass. A digit's box is as large as its seven segments, a little padded and cut off where
-    the glass ends. Decimals that are smaller or fainter than the other digits have a `floatp` region round them, with
-    a point before them or without.
+    the glass ends. Decimals that are smaller or fainter than the other digits have a `floatp` region round them, as
+    high as the row, with a point before them or without.
     """
     look = random_look(random)
     face, ghosts = _random_face(random)
@@ -75,6 +75,8 @@ def _draw_digits(
     ghost_share = 0.0
     if ghosts is not None and random.random() < 0.5:
         ghost_share = random.uniform(0.02, 0.14) if random.random() < 0.85 else random.uniform(0.14, 0.3)
+    # a digit that is lit stays darker than one that is not
+    ghost_share = min(ghost_share, 0.4 * min(row.shares))
     pad = BOX_PAD * row.height
     boxes = []
     dark = row.places - len(row.digits)
@@ -103,8 +105,10 @@ def _draw_digits(
         pad = radius * 1.6
         boxes.append(upright_box(x - pad, y - pad, x + pad, min(y + pad, height), POINT_CLASS))
     if row.marks_fraction:
-        corners = np.concatenate([box.corners for box in boxes if box.label.isdecimal()][-row.decimals :])
-        boxes.append(upright_box(*corners.min(axis=0), *corners.max(axis=0), FRACTION_CLASS))
+        # as high as the row, as that of wheels is
+        corners = np.concatenate([box.corners for box in boxes if box.label.isdecimal()])
+        (left, _), (right, _) = (f(corners[-4 * row.decimals :], axis=0) for f in (np.min, np.max))
+        boxes.append(upright_box(left, corners[:, 1].min(), right, corners[:, 1].max(), FRACTION_CLASS))
     return boxes
 
 

@@ -21,7 +21,7 @@ EXAMPLES = {
     "upside_down.jpg": (30, 55),
     "turned_on_its_side.jpg": (30, 22),
     "dark_cupboard.jpg": (30, 21),
-    "display.jpg": (30, 96),
+    "display.jpg": (30, 105),
     "clock_without_meter.jpg": (3, 42),
 }
 

@@ -10,6 +10,7 @@ from deploy.recognition.geometry import expand_corners, perspective_matrix, rect
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, Pending
 from retinanet.datasets.synthetic import degradation, fonts, scenes, transplants
 from retinanet.datasets.synthetic.crops import split_of
+from retinanet.datasets.synthetic.display_glass import darken_round
 from retinanet.datasets.synthetic.meters import draw_meter
 from retinanet.datasets.synthetic.obstacles import draw_mesh
 from retinanet.datasets.synthetic.paint import place_text, smooth_noise
@@ -19,6 +20,7 @@ from retinanet.datasets.synthetic.windows import draw_window
 NO_METER_SHARE, ILLEGIBLE_SHARE, DIGITAL_SHARE = 0.08, 0.06, 0.20
 # So many of the others show a display after all.
 MORE_DIGITAL_SHARE = 0.12
+IN_THE_DARK_SHARE = 0.12
 STICKERS_SHARE = 0.35
 # Photos of gas and electricity meters behind wire mesh; any that moved along the row, have hardly any contrast or are
 # from cheap cameras.
@@ -109,6 +111,8 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
         if random.random() < 0.1:
             photo, windows = _neighbour(random, photo, meter, size[0] * share)
         photo = meter.lay_on(photo)
+        if meter.window.label == "digital" and random.spawn(1)[0].random() < IN_THE_DARK_SHARE:
+            photo = darken_round(random, photo, meter.window.corners)
         unit = side_lengths(meter.window.corners)[1]
         if kind < NO_METER_SHARE + ILLEGIBLE_SHARE:
             photo = _destroy(random, photo, meter.window.corners)

@@ -21,7 +21,7 @@ LAYOUTS = {
 # Of the counters whose wheels all look alike, unframed, so many have no fraction, whatever LAYOUTS says.
 PLAIN_WHOLE_SHARE = 0.8
 
-DISPLAY_SHARE = 0.12
+DISPLAY_SHARE = 0.25
 
 # What of a wheel's height at each end its box leaves out.
 BOX_INSET = 0.025
@@ -32,10 +32,11 @@ class DrawnWindow:
     """A counter window with a margin of its plate.
 
     Attributes:
-        image: uint8 RGB (height, width, 3), the opening 56 to 112 pixels high, upright.
+        image: uint8 RGB (height, width, 3), upright; wheels are 56 to 112 pixels high, a display's digits 40 to 80.
         corners: (4, 2) float32, the opening's corners in pixels of the image, from the top-left clockwise.
         boxes: one per wheel, labelled by its digit; `floatp` round the fraction; `point` of a display. A wheel's box
-            is about as wide as its digits and as high as the opening, wherever the digits stand.
+            is about as wide as its digits and as high as the opening, wherever the digits stand; a display's digit has
+            one as large as its segments.
         reading: `00595,825`.
         label: `analog` or `digital`.
         phases: turns of each wheel in digits, 0 to 10; a wheel at 3.5 shows 3 and 4 and counts as either: `odometer`.
