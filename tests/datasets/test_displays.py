@@ -17,6 +17,7 @@ from retinanet.datasets.synthetic import (
     windows,
 )
 from retinanet.datasets.synthetic.display_glass import GlassLook, darken_round, draw_glass, stamp
+from retinanet.training.epoch_metrics import labelled_text
 
 
 def _drawn(count: int) -> list[windows.DrawnWindow]:
