@@ -1,7 +1,10 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
-# make lint   checks style and format
 # make bench  measures the time per stage with models of each format, beside RapidOCR
+# Without TensorFlow, in an environment that is set up in seconds:
+# make lint       checks style and format
+# make types      checks types
+# make test-fast  runs the tests that need neither TensorFlow nor Keras, in less than a minute
 # Another interpreter: make PYTHON=python3.11 demo
 
 PYTHON ?= python3
@@ -10,7 +13,10 @@ RUN := $(VENV)/bin/python
 MODELS := deploy/models/manifest.json
 PIP := $(RUN) -m pip install --disable-pip-version-check --require-virtualenv
 
-.PHONY: demo test lint bench
+FAST := .venv-fast
+FAST_RUN := $(FAST)/bin/python
+
+.PHONY: demo test lint types test-fast bench
 .DELETE_ON_ERROR:
 
 demo: $(MODELS)
@@ -22,9 +28,15 @@ test: $(VENV)/.requirements-dev $(MODELS)
 	@echo "== running the tests"
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-lint: $(VENV)/.requirements-dev
-	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check .
+lint: $(FAST)/.requirements-fast
+	@$(FAST_RUN) -m ruff check .
+	@$(FAST_RUN) -m ruff format --check .
+
+types: $(FAST)/.requirements-fast
+	@$(FAST_RUN) -m mypy
+
+test-fast: $(FAST)/.requirements-fast
+	@$(FAST_RUN) -m pytest
 
 bench: $(MODELS) $(VENV)/.requirements-bench
 	@$(RUN) bench.py --all_formats --markdown output/bench.md --picture resources/bench.png
@@ -39,7 +51,13 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
+$(FAST)/.requirements-fast: requirements-fast.txt
+	@echo "== making $(FAST) from requirements-fast.txt"
+	@$(PYTHON) -m venv $(FAST)
+	@$(FAST_RUN) -m pip install --disable-pip-version-check --quiet -r requirements-fast.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-fast.txt requirements-export.txt $(VENV)/.requirements
 	@echo "== installing requirements-dev.txt into $(VENV)"
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
@@ -51,7 +69,7 @@ $(VENV)/.requirements-bench: requirements-bench.txt requirements-export.txt $(VE
 	@$(PIP) --no-deps rapidocr-onnxruntime==1.4.4
 	@touch $@
 
-$(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py | $(VENV)/.requirements
+$(MODELS): $(wildcard deploy/retinanet/*) deploy/recognition/settings.py deploy/recognition/manifest.py | $(VENV)/.requirements
 	@echo "== making deploy/models from deploy/retinanet"
 	@$(RUN) deploy/prepare_model.py
 	@touch $@

@@ -27,7 +27,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the tables."""
     args = parse_args(argv)
-    from deploy.recognition.pipeline import MeterReader
+    from deploy.recognition.meter_reader import MeterReader
     from deploy.recognition.runtime import load_models
     from retinanet.evaluation.outcomes import evaluate, evaluate_without_meter
     from retinanet.evaluation.page import FAILURES_FOLDER, write_report

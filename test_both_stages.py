@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         read, batch_size, times_of = ServerReader(args.url), 1, "a request"
     else:
         from deploy.recognition import runtime
-        from deploy.recognition.pipeline import MeterReader
+        from deploy.recognition.meter_reader import MeterReader
 
         read, batch_size = ModelReader(MeterReader(runtime.load_models(args.models))), args.batch_size
         times_of = "a photo" if batch_size == 1 else f"a photo's share of a batch of {batch_size}"
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = recognition_rate.summary(outcomes)
     print(recognition_rate.as_text(figures, times_of))
     if args.json:
-        write_json(args.json, {**figures, "results": [outcome.to_dict() for outcome in outcomes]})
+        write_json(args.json, {**figures, "results": [recognition_rate.as_dict(outcome) for outcome in outcomes]})
     if args.failures:
         count = next_round.write_wrong_readings(args.failures, outcomes)
         print(f"{count} failures: {args.failures / 'index.html'}, for Label Studio {args.failures / 'tasks.json'}")

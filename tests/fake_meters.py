@@ -5,9 +5,10 @@ import numpy as np
 
 from deploy.recognition import geometry
 from deploy.recognition.runtime import Models
+from deploy.recognition.settings import WINDOW_MARGIN
 
 SIZE = 320
-STAGE2_SIZE = (256, 128)
+STAGE2_SIZE = (128, 256)
 DIGITS = "12305678"
 FRACTION = 3
 # in the window's own picture, a dot stands in each corner, from the reading's top-left clockwise
@@ -102,18 +103,18 @@ class Stage2:
         self.seen = []
 
     def __call__(self, images):
-        assert images.dtype == np.uint8 and images.shape[1:] == (STAGE2_SIZE[1], STAGE2_SIZE[0], 3)
+        assert images.dtype == np.uint8 and images.shape[1:] == (*STAGE2_SIZE, 3)
         self.seen.append(images)
         boxes = np.zeros((len(images), 32, 4), np.float32)
         class_scores = np.zeros((len(images), 32, 15), np.float32)
-        along, across = geometry.WINDOW_MARGIN
+        along, across = WINDOW_MARGIN
         for index, image in enumerate(images):
             corners = find_dots(image)
             upright = corners is not None and np.abs(corners[0]).max() < 64
             for place, left in enumerate(digit_lefts()):
                 box = np.array([left, 0.3, left + 0.07, 0.7])
                 box = (box + (along, across, along, across)) / np.tile([1 + 2 * along, 1 + 2 * across], 2)
-                x, y = np.round((box[:2] + box[2:]) / 2 * STAGE2_SIZE).astype(int)
+                x, y = np.round((box[:2] + box[2:]) / 2 * STAGE2_SIZE[::-1]).astype(int)
                 level = image[y - 4 : y + 5, x - 2 : x + 3].mean()
                 boxes[index, place] = box
                 digit = int(np.clip(round((level - 100) / 15), 0, 9))

@@ -4,7 +4,7 @@ import types
 
 import numpy as np
 
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 
 
 class FakeReader:

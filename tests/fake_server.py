@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.serving import application
 from deploy.serving.app import create_app
 from deploy.serving.engine import READY, Engine
 from deploy.serving.metrics import Metrics
 from deploy.serving.settings import ServerSettings
 from tests import fake_meters
+from tests.manifests import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "12305,678"
@@ -147,13 +148,7 @@ class Live:
 def live_server(folder, seconds=0.0, **environment):
     """A running server, ready, which is stopped at the end of the block."""
     folder.mkdir(exist_ok=True)
-    manifest = {
-        "format_version": 1,
-        "stage1": {"classes": list(application_classes()[0]), "input_size": [320, 320]},
-        "stage2": {"classes": list(application_classes()[1]), "input_size": [128, 256]},
-        "files": {},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(manifest()))
     server = Live(folder, seconds, environment)
     try:
         wait_for(server.is_ready)
@@ -166,12 +161,6 @@ def live_server(folder, seconds=0.0, **environment):
         except subprocess.TimeoutExpired:
             server.process.kill()
             raise
-
-
-def application_classes():
-    from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
-
-    return STAGE1_CLASSES, STAGE2_CLASSES
 
 
 def blank(height=40, width=50, value=7):

@@ -48,7 +48,8 @@ def confidence_features(reading: Reading, window_score: float) -> np.ndarray:
 def _log_odds(shares: np.ndarray | float) -> np.ndarray:
     # shares of 0 and 1 have no odds
     shares = np.clip(shares, 1e-3, 1 - 1e-3)
-    return np.log(shares / (1 - shares))
+    odds: np.ndarray = np.log(shares / (1 - shares))
+    return odds
 
 
 def confidence(features: np.ndarray, model: ConfidenceModel | None = None) -> float:

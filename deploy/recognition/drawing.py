@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .pipeline import Recognition
+from .recognition import Recognition
 
 _WINDOW = (0, 200, 0)
 _FIRST_CORNER = (255, 40, 40)

@@ -1,15 +1,11 @@
 """Quadrilaterals in pictures.
 
 Corners are float arrays of shape (4, 2), points (x, y) in pixels, from the top-left of the reading clockwise:
-top-left, top-right, bottom-right, bottom-left. Sizes are (width, height), as in OpenCV.
+top-left, top-right, bottom-right, bottom-left. Sizes are (height, width), as of arrays.
 """
 
 import cv2
 import numpy as np
-
-# A window is rectified a little larger than it was found, in shares of its width and height on each side: the
-# digits at its edge stay whole when the corners are a few per cent off.
-WINDOW_MARGIN = (0.03, 0.10)
 
 
 def rectangle_corners(width: float, height: float) -> np.ndarray:
@@ -26,7 +22,8 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Returns points (..., 2) mapped by a (3, 3) homography."""
     points = np.asarray(points, np.float64)
     flat = np.concatenate([points.reshape(-1, 2), np.ones((points.size // 2, 1))], axis=1) @ matrix.T
-    return (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
+    mapped: np.ndarray = (flat[:, :2] / flat[:, 2:]).reshape(points.shape).astype(np.float32)
+    return mapped
 
 
 def box_corners(boxes: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -44,12 +41,6 @@ def expand_corners(corners: np.ndarray, along: float, across: float) -> np.ndarr
     return box_corners(np.array([-along, -across, 1 + along, 1 + across]), corners)
 
 
-def rectify(photo: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the window cut out upright, stretched to size (width, height); outside the photo is black."""
-    matrix = perspective_matrix(corners, rectangle_corners(*size))
-    return cv2.warpPerspective(photo, matrix, size, flags=cv2.INTER_LINEAR)
-
-
 def side_lengths(corners: np.ndarray) -> tuple[float, float]:
     """Returns the mean width (along the reading) and height of the quadrilateral in pixels."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
@@ -57,9 +48,9 @@ def side_lengths(corners: np.ndarray) -> tuple[float, float]:
 
 
 def natural_size(corners: np.ndarray, height: int) -> tuple[int, int]:
-    """Returns (width, height) of the rectified window of this height with the quadrilateral's own proportions."""
+    """Returns (height, width) of the rectified window of this height with the quadrilateral's own proportions."""
     along, across = side_lengths(corners)
-    return max(1, round(height * along / max(across, 1e-6))), height
+    return height, max(1, round(height * along / max(across, 1e-6)))
 
 
 def is_convex(corners: np.ndarray) -> bool:
@@ -86,8 +77,8 @@ def polygon_iou(first: np.ndarray, second: np.ndarray) -> float:
         mask = np.zeros((1004, 1004), np.uint8)
         cv2.fillPoly(mask, [np.round((polygon - origin) * scale).astype(np.int32)], 1)
         masks.append(mask.astype(bool))
-    union = np.count_nonzero(masks[0] | masks[1])
-    return float(np.count_nonzero(masks[0] & masks[1]) / union) if union else 0.0
+    filled = np.count_nonzero(masks[0] | masks[1])
+    return float(np.count_nonzero(masks[0] & masks[1]) / filled) if filled else 0.0
 
 
 def bounding_box(points: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from .classes import STAGE1_CLASSES, STAGE2_CLASSES
 from .confidence import FEATURES, ConfidenceModel
@@ -11,9 +12,8 @@ from .settings import ReadingSettings, Settings, WindowSettings
 from .suppression import Suppression
 
 MANIFEST_NAME = "manifest.json"
-# version 1 knew neither format nor precision: its models are SavedModels in float32
-MANIFEST_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+# until version 2 SavedModels had suppression inside; now all formats give candidates
+MANIFEST_VERSION = 3
 STAGES = ("stage1", "stage2")
 SAVEDMODEL, ONNX, OPENVINO = "savedmodel", "onnx", "openvino"
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
@@ -28,7 +28,7 @@ _LITERT = "on x86 LiteRT was no faster than OpenVINO, and ONNX Runtime runs on a
 _HINT = "run `python deploy/prepare_model.py`"
 
 
-def check_models(folder: str | Path, model_format: str = "", precision: str = "") -> dict:
+def check_models(folder: str | Path, model_format: str = "", precision: str = "") -> dict[str, Any]:
     """Returns the manifest of a folder of models after comparing the folder with it, file by file.
 
     Args:
@@ -78,8 +78,8 @@ def kinds() -> str:
     return "; ".join(f"{name}: {', '.join(precisions)}" for name, precisions in PRECISIONS.items())
 
 
-def read_manifest(folder: Path) -> dict:
-    """Returns the checked manifest of a folder of models, with `format` and `precision` whatever its version.
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Returns the checked manifest of a folder of models.
 
     Raises:
         UserError: it is missing, no JSON, of another version, made for other classes, or of an unknown format.
@@ -91,13 +91,15 @@ def read_manifest(folder: Path) -> dict:
         raise UserError(f"{path}: no exported models there: {_HINT}") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON: {error}; {_HINT} again") from error
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if version not in READABLE_VERSIONS:
-        expected = " or ".join(map(str, READABLE_VERSIONS))
-        raise UserError(f"{path}: format version {version}, expected {expected}: {_HINT} again")
-    manifest = {"format": SAVEDMODEL, "precision": FLOAT32} | manifest
-    if manifest["precision"] not in PRECISIONS.get(manifest["format"], ()):
-        found = f"{manifest['format']} {manifest['precision']}"
+    manifest = dict[str, Any](manifest if isinstance(manifest, dict) else {})
+    version = manifest.get("format_version")
+    if version != MANIFEST_VERSION:
+        raise UserError(
+            f"{path}: models of format version {version}, expected {MANIFEST_VERSION}: make them anew with "
+            f"`{_command(manifest)}`"
+        )
+    if manifest.get("precision") not in PRECISIONS.get(manifest.get("format", ""), ()):
+        found = f"{manifest.get('format')} {manifest.get('precision')}"
         raise UserError(f"{path}: {found} is unknown, expected one of {kinds()}: {_HINT} again")
     try:
         for stage, classes in zip(STAGES, (STAGE1_CLASSES, STAGE2_CLASSES), strict=True):
@@ -107,8 +109,8 @@ def read_manifest(folder: Path) -> dict:
             height, width = manifest[stage]["input_size"]
             if min(int(height), int(width)) < 1 or (stage == "stage1" and height != width):
                 raise ValueError(f"{stage} cannot have the input size {height} x {width}")
-            if manifest["format"] != SAVEDMODEL:
-                suppression(manifest, stage)
+            suppression(manifest, stage)
+        window_margin(manifest)
         dict(manifest["files"])
         confidence(manifest)
         settings(manifest)
@@ -117,12 +119,18 @@ def read_manifest(folder: Path) -> dict:
     return manifest
 
 
-def suppression(manifest: dict, stage: str) -> Suppression:
-    """Returns how the candidates of a stage become objects; a SavedModel does it itself and has none."""
+def suppression(manifest: dict[str, Any], stage: str) -> Suppression:
+    """Returns how the candidates of a stage become objects."""
     return Suppression.from_dict(manifest[stage]["suppression"])
 
 
-def confidence(manifest: dict) -> ConfidenceModel:
+def window_margin(manifest: dict[str, Any]) -> tuple[float, float]:
+    """Returns by which shares of its width and height a window is cut out larger than it was found, on each side."""
+    along, across = manifest["stage2"]["window_margin"]
+    return float(along), float(across)
+
+
+def confidence(manifest: dict[str, Any]) -> ConfidenceModel:
     """Returns the calibration; that of uncalibrated models where there is none."""
     given = manifest.get("confidence")
     if given is None:
@@ -131,7 +139,7 @@ def confidence(manifest: dict) -> ConfidenceModel:
     return ConfidenceModel(float(given["intercept"]), weights)
 
 
-def settings(manifest: dict) -> Settings:
+def settings(manifest: dict[str, Any]) -> Settings:
     """Returns the thresholds; defaults where the manifest has none."""
     given = manifest.get("settings", {})
     return Settings(
@@ -140,5 +148,14 @@ def settings(manifest: dict) -> Settings:
     )
 
 
-def _without_lists(values: dict) -> dict:
+def _without_lists(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _command(manifest: dict[str, Any]) -> str:
+    """Returns the command that makes models of the manifest's format and precision."""
+    command, made = "python deploy/prepare_model.py", str(manifest.get("format", SAVEDMODEL))
+    precision = manifest.get("precision", FLOAT32)
+    if precision not in PRECISIONS.get(made, ()) or made == SAVEDMODEL:
+        return command
+    return f"{command} --format {made}" + ("" if precision == FLOAT32 else f" --precision {precision}")

@@ -14,19 +14,6 @@ _FRACTION = STAGE2_CLASSES.index(FRACTION_CLASS)
 _POINT = STAGE2_CLASSES.index(POINT_CLASS)
 _WHEELS = [index for index in range(len(STAGE2_CLASSES)) if index not in (_FRACTION, _POINT)]
 _DIGITS = len(DIGIT_CLASSES)
-# How a window is laid out round its digits for a second look, and parts of it for closer ones: from the outer wheels'
-# middles to the ends in distances between wheels, and half its height in heights of the digits.
-_END_SPACE, _PART_END_SPACE = 0.75, 0.6
-_HALF_HEIGHT = 0.7
-# Parts hold so many wheels: each has twice as many of the picture's columns as in a window of eight.
-_PART_WHEELS = 4
-# From this distance between the last wheel's middle and the window's end, in distances between wheels, one more wheel
-# may stand there.
-_ROOM_FOR_A_WHEEL = 1.1
-# How likely a fraction's region of some score is one: a logistic function, fitted to drawn windows.
-_FRACTION_MIDDLE, _FRACTION_SPREAD = 0.53, 0.08
-# Wheels of two looks are the same if their middles are no further apart, in distances between wheels.
-_SAME_WHEEL = 0.35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +31,23 @@ class Digit:
     score: float
     box: np.ndarray
     alternatives: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def ranked(cls, box: np.ndarray, scores: np.ndarray) -> "Digit":
+        """Returns the wheel in a box (4,) whose scores (10 or more,) begin with those of the digits 0 to 9."""
+        ranked = sorted(zip(DIGIT_CLASSES, scores[:_DIGITS].tolist(), strict=True), key=lambda entry: -entry[1])
+        return cls(*ranked[0], box.astype(np.float32), tuple(ranked[1:]))
+
+    @property
+    def middle(self) -> float:
+        """Where it stands along the window, in shares of its width."""
+        return float(self.box[0] + self.box[2]) / 2
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The scores (10,) of the digits 0 to 9."""
+        scores = dict([(self.label, self.score), *self.alternatives])
+        return np.array([scores[label] for label in DIGIT_CLASSES])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +96,14 @@ def join_text(integer: str, fraction: str) -> str:
     return f"{integer},{fraction}" if fraction else integer
 
 
+def reading_of(digits: tuple[Digit, ...], comma: Comma) -> Reading:
+    """Returns the reading that these digits, left to right, and this comma make."""
+    text = "".join(digit.label for digit in digits)
+    integer, fraction = text[: comma.start], text[comma.start :]
+    score = float(np.mean([digit.score for digit in digits])) if digits else 0.0
+    return Reading(join_text(integer, fraction), integer, fraction, digits, score, comma)
+
+
 def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: ReadingSettings | None = None) -> Reading:
     """Returns the reading that the boxes of one window make.
 
@@ -103,135 +115,8 @@ def decode_reading(boxes: np.ndarray, class_scores: np.ndarray, settings: Readin
     settings = settings or ReadingSettings()
     boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
     chosen = _wheels(boxes, class_scores, settings)
-    digits = tuple(_ranked(boxes[index], class_scores[index]) for index in chosen)
-    return _reading(digits, _comma(boxes, class_scores, chosen, settings))
-
-
-def row_regions(digits: Sequence[Digit]) -> list[np.ndarray]:
-    """Returns where a window is best cut out to read it again: one region (4,) xyxy in shares of it, perhaps beyond.
-
-    The digits fill the region as they fill the windows that stage 2 learned from. Space at the right in which one
-    more wheel would fit stays in it: the last wheel may have been overlooked.
-
-    Args:
-        digits: two or more, left to right.
-    """
-    pitch = _pitch(digits)
-    region = _region_along(digits, _END_SPACE, pitch)
-    if 1 - _middle(digits[-1]) > _ROOM_FOR_A_WHEEL * pitch:
-        region[2] += pitch
-    return [region]
-
-
-def part_regions(digits: Sequence[Digit], below: float) -> list[np.ndarray]:
-    """Returns the doubtful parts of a long row, to look closer: (4,) xyxy each, in shares of the window.
-
-    The parts hold four wheels each, and overlap where the number of wheels asks for it.
-
-    Args:
-        digits: left to right; of four or fewer there are no parts.
-        below: a part is doubtful if one of its digits scores less.
-    """
-    if len(digits) <= _PART_WHEELS:
-        return []
-    count = -(-len(digits) // _PART_WHEELS)
-    starts = np.linspace(0, len(digits) - _PART_WHEELS, count).round().astype(int)
-    pitch = _pitch(digits)
-    parts = [digits[start : start + _PART_WHEELS] for start in starts]
-    return [_region_along(part, _PART_END_SPACE, pitch) for part in parts if any(digit.score < below for digit in part)]
-
-
-def _pitch(digits: Sequence[Digit]) -> float:
-    return max(float(median(np.diff([_middle(digit) for digit in digits]))), 1e-3)
-
-
-def _region_along(digits: Sequence[Digit], end_space: float, pitch: float) -> np.ndarray:
-    boxes = np.stack([digit.box for digit in digits]).astype(np.float64)
-    half_height = _HALF_HEIGHT * float(median(boxes[:, 3] - boxes[:, 1]))
-    level = float(median(boxes[:, 1] + boxes[:, 3])) / 2
-    left, right = _middle(digits[0]) - end_space * pitch, _middle(digits[-1]) + end_space * pitch
-    return np.array([left, level - half_height, right, level + half_height])
-
-
-def merge_rows(reading: Reading, rows: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
-    """Returns the reading that looks at a window and at its whole row make together.
-
-    The wheels and the comma are those of the look for which more speaks. A wheel that both saw has the mean of both
-    scores for each digit.
-
-    Args:
-        reading: of the window.
-        rows: the one reading of its row, cut out anew.
-        regions: the one region (4,) xyxy, in shares of the window, where that was cut out.
-
-    Returns:
-        The reading, its boxes in shares of the window.
-    """
-    [row], [region] = rows, regions
-    moved = _moved(row.digits, region)
-    if row.evidence > reading.evidence:
-        return _with_scores_of(moved, [reading.digits], row.comma)
-    return _with_scores_of(reading.digits, [moved], reading.comma)
-
-
-def merge_parts(reading: Reading, parts: Sequence[Reading], regions: Sequence[np.ndarray]) -> Reading:
-    """Returns a reading with the scores that closer looks at parts of its row give it; wheels and comma stay.
-
-    A wheel that parts show has, for each digit, half its score and half the mean of theirs.
-
-    Args:
-        reading: of the window.
-        parts: readings of parts of its row.
-        regions: (4,) xyxy each, in shares of the window: where the parts lie.
-    """
-    looks = [_moved(part.digits, region) for part, region in zip(parts, regions, strict=True)]
-    return _with_scores_of(reading.digits, looks, reading.comma)
-
-
-def _moved(digits: Sequence[Digit], region: np.ndarray) -> tuple[Digit, ...]:
-    """Returns digits whose boxes are shares of a region (4,) xyxy with boxes in shares of what the region lies in."""
-    size = np.tile(region[2:] - region[:2], 2)
-    return tuple(
-        dataclasses.replace(digit, box=(digit.box * size + np.tile(region[:2], 2)).astype(np.float32))
-        for digit in digits
-    )
-
-
-def _with_scores_of(digits: Sequence[Digit], looks: Sequence[Sequence[Digit]], comma: Comma) -> Reading:
-    """Returns the reading of these digits; one that other looks saw too has the mean of its scores and their mean."""
-    reach = _SAME_WHEEL * _pitch(digits) if len(digits) > 1 else 0.0
-    merged = []
-    for digit in digits:
-        seen = []
-        for look in looks:
-            same = min(look, key=lambda candidate: abs(_middle(candidate) - _middle(digit)), default=None)
-            if same is not None and abs(_middle(same) - _middle(digit)) <= reach:
-                seen.append(_scores(same))
-        merged.append(_ranked(digit.box, (_scores(digit) + np.mean(seen, axis=0)) / 2) if seen else digit)
-    return _reading(tuple(merged), comma)
-
-
-def _reading(digits: tuple[Digit, ...], comma: Comma) -> Reading:
-    text = "".join(digit.label for digit in digits)
-    integer, fraction = text[: comma.start], text[comma.start :]
-    score = float(np.mean([digit.score for digit in digits])) if digits else 0.0
-    return Reading(join_text(integer, fraction), integer, fraction, digits, score, comma)
-
-
-def _middle(digit: Digit) -> float:
-    return float(digit.box[0] + digit.box[2]) / 2
-
-
-def _scores(digit: Digit) -> np.ndarray:
-    """Returns the scores (10,) of the digits 0 to 9."""
-    scores = dict([(digit.label, digit.score), *digit.alternatives])
-    return np.array([scores[label] for label in DIGIT_CLASSES])
-
-
-def _ranked(box: np.ndarray, scores: np.ndarray) -> Digit:
-    """Returns the wheel in a box (4,) whose scores (10 or more,) begin with those of the digits 0 to 9."""
-    ranked = sorted(zip(DIGIT_CLASSES, scores[:_DIGITS].tolist(), strict=True), key=lambda entry: -entry[1])
-    return Digit(*ranked[0], box.astype(np.float32), tuple(ranked[1:]))
+    digits = tuple(Digit.ranked(boxes[index], class_scores[index]) for index in chosen)
+    return reading_of(digits, _comma(boxes, class_scores, chosen, settings))
 
 
 def _wheels(boxes: np.ndarray, class_scores: np.ndarray, settings: ReadingSettings) -> list[int]:
@@ -317,7 +202,9 @@ def _comma(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], setti
         return Comma(0, 1.0, 0)
     best = np.argmax(class_scores[:, _FRACTION])
     region, score = _wheels_before(boxes[best, 0], centres), float(class_scores[best, _FRACTION])
-    share = 1 / (1 + math.exp((_FRACTION_MIDDLE - score) / _FRACTION_SPREAD)) if region < wheels else 0.0
+    share = 0.0
+    if region < wheels:
+        share = 1 / (1 + math.exp((settings.fraction_middle - score) / settings.fraction_spread))
     if region < wheels and score >= settings.fraction_score:
         return Comma(region, share, wheels)
     best = np.argmax(class_scores[:, _POINT])

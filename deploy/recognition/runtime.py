@@ -4,17 +4,33 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .confidence import ConfidenceModel
 from .errors import UserError
-from .manifest import ONNX, OPENVINO, SAVEDMODEL, STAGES, check_models, confidence, read_manifest, settings, suppression
-from .runtimes import Detector, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
-from .settings import Settings
+from .manifest import (
+    ONNX,
+    OPENVINO,
+    SAVEDMODEL,
+    STAGES,
+    check_models,
+    confidence,
+    read_manifest,
+    settings,
+    suppression,
+    window_margin,
+)
+from .runtimes import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
+from .settings import WINDOW_MARGIN, Settings
 from .suppression import find_digits, find_windows
 
-_NETWORKS = {ONNX: OnnxNetwork, OPENVINO: OpenVinoNetwork}
+_NETWORKS: dict[str, Callable[[Path, tuple[int, int]], Network]] = {
+    SAVEDMODEL: SavedModel,
+    ONNX: OnnxNetwork,
+    OPENVINO: OpenVinoNetwork,
+}
 _FINDERS = {"stage1": find_windows, "stage2": find_digits}
 
 
@@ -29,7 +45,8 @@ class Models:
         stage2: from uint8 RGB (n, height, width, 3) to `boxes` (n, k, 4) xyxy in shares 0..1 of the window,
             `class_scores` (n, k, 15), `scores` (n, k) descending, 0 where unused, and `classes` (n, k).
         stage1_size: side of stage 1's input in pixels.
-        stage2_size: (width, height) of stage 2's input.
+        stage2_size: (height, width) of stage 2's input.
+        window_margin: by which shares of its width and height a window is cut out larger for stage 2, on each side.
         confidence: coefficients calibrated for these models.
         settings: thresholds that were exported with them.
         version: tells these models from others; changes with weights, calibration, thresholds, format and precision.
@@ -39,6 +56,7 @@ class Models:
     stage2: Callable[[np.ndarray], dict[str, np.ndarray]]
     stage1_size: int
     stage2_size: tuple[int, int]
+    window_margin: tuple[float, float] = WINDOW_MARGIN
     confidence: ConfidenceModel = ConfidenceModel()
     settings: Settings = Settings()
     version: str = "unknown"
@@ -50,18 +68,17 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
     The folder holds `stage1/` and `stage2/`, each a SavedModel, whose signature `serving_default` takes `images`, or
     `model.onnx`, or `model.xml` and `model.bin` for OpenVINO; and `manifest.json`:
 
-        {"format_version": 2,
+        {"format_version": 3,
          "model_version": text,
          "format": "savedmodel" | "onnx" | "openvino",
          "precision": "float32" | "float16" | "int8",
          "stage1": {"classes": [...], "input_size": [height, width], "suppression": {...}},
-         "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}},
+         "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}, "window_margin": [...]},
          "files": {"stage1/model.xml": "<SHA-256>", ...},
          "settings": {"window": {threshold: number, ...}, "reading": {...}},
          "confidence": {"intercept": number, "weights": {feature: number}}}
 
-    `confidence`, `model_version` and any of the settings may be missing. SavedModels need no `suppression`. Format
-    version 1 knows neither `format` nor `precision`: its models are SavedModels in float32.
+    `confidence`, `model_version` and any of the settings may be missing.
 
     Args:
         folder: of the models.
@@ -86,25 +103,24 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         stage1,
         stage2,
         stage1_height,
-        (width, height),
+        (height, width),
+        window_margin(manifest),
         confidence(manifest),
         settings(manifest),
         manifest.get("model_version", "unknown"),
     )
 
 
-def load_stage(folder: Path, stage: str, manifest: dict) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def load_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Returns one model of a folder: what `Models` holds as `stage1` or `stage2`.
 
     Args:
         folder: of both models.
         stage: one of STAGES.
-        manifest: its `format`, and the stage's `input_size` and `suppression` unless that is SavedModel, are needed.
+        manifest: its `format`, and the stage's `input_size` and `suppression`, are needed.
 
     Raises:
         UserError: the runtime for the format is not installed.
     """
-    if manifest["format"] == SAVEDMODEL:
-        return SavedModel(folder / stage)
     network = _NETWORKS[manifest["format"]](folder / stage, manifest[stage]["input_size"])
     return Detector(network, functools.partial(_FINDERS[stage], rules=suppression(manifest, stage)))

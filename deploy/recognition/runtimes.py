@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -26,14 +27,31 @@ _INSTALL = (
 )
 
 
+class Network(Protocol):
+    """An exported network: from pictures to candidates by name.
+
+    Attributes:
+        batch: so many pictures it takes in one call.
+    """
+
+    batch: int
+
+    def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3), n from 1."""
+        ...
+
+
 class SavedModel:
-    """A TensorFlow SavedModel, suppression inside.
+    """A TensorFlow SavedModel.
 
     Args:
         folder: of the SavedModel, whose signature `serving_default` takes `images`.
+        input_size: (height, width) in pixels.
     """
 
-    def __init__(self, folder: Path):
+    batch = GPU_BATCH
+
+    def __init__(self, folder: Path, input_size: tuple[int, int]):
         with stderr_unless_it_fails(), needed("tensorflow", _INSTALL.format("tensorflow-cpu")):
             import tensorflow as tf
 
@@ -44,7 +62,7 @@ class SavedModel:
         self._signature = self._model.signatures["serving_default"]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns the outputs by name for a batch of uint8 RGB images (n, height, width, 3)."""
+        """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3)."""
         return {name: value.numpy() for name, value in self._signature(images=self._constant(images)).items()}
 
 
@@ -124,7 +142,11 @@ class Detector:
         find: from the candidates of one image to its objects by name.
     """
 
-    def __init__(self, network, find: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]):
+    def __init__(
+        self,
+        network: Network,
+        find: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]],
+    ):
         self._network, self._find = network, find
         self._lock = threading.Lock()
 

@@ -2,6 +2,10 @@
 
 import dataclasses
 
+# A window is rectified a little larger than it was found, in shares of its width and height on each side: the
+# digits at its edge stay whole when the corners are a few per cent off. Stage 2 learned from windows cut like this.
+WINDOW_MARGIN = (0.03, 0.10)
+
 
 @dataclasses.dataclass(frozen=True)
 class WindowSettings:
@@ -56,6 +60,17 @@ class ReadingSettings:
         min_confidence: a reading whose digits are less sure than this is none: what is read off plates, pages and price
             tags mostly is.
         min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
+        row_end_space: a window that is read again is cut out so far beyond its outer wheels' middles, in distances
+            between wheels.
+        part_end_space: the same for parts of a row.
+        half_height: so far up and down, in heights of the digits.
+        part_wheels: parts hold so many wheels: each has twice as many of the picture's columns as in a window of eight.
+        room_for_a_wheel: from this distance between the last wheel's middle and the window's end, in distances between
+            wheels, one more wheel may stand there.
+        same_wheel: wheels of two looks are the same if their middles are no further apart, in distances between wheels.
+        fraction_middle: the score at which a fraction's region is as likely one as not: a logistic function, fitted to
+            drawn windows.
+        fraction_spread: of that function.
     """
 
     wheel_score: float = 0.3
@@ -71,6 +86,14 @@ class ReadingSettings:
     read_again_below: float = 0.9
     min_confidence: float = 0.2
     min_confidence_unsure: float = 0.75
+    row_end_space: float = 0.75
+    part_end_space: float = 0.6
+    half_height: float = 0.7
+    part_wheels: int = 4
+    room_for_a_wheel: float = 1.1
+    same_wheel: float = 0.35
+    fraction_middle: float = 0.53
+    fraction_spread: float = 0.08
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,16 @@ candidates have a score worth looking at, so that this takes less than a millise
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any, cast
 
 import cv2
 import numpy as np
+
+# Candidates with the best scores that are looked at, of the thousands of anchors. Twenty anchors and more find the same
+# wheel, so fewer would leave out whole wheels of a long counter.
+CANDIDATES = 500
+OVERLAP = 0.5
+MIN_SCORE = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Suppression:
     voting_distance: float = 0.0
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Suppression":
+    def from_dict(cls, values: dict[str, Any]) -> "Suppression":
         """Returns what `dataclasses.asdict` and JSON made of it.
 
         Raises:
@@ -116,7 +123,10 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, limit: int, rules: Suppressi
     worth = np.flatnonzero(scores > rules.min_score)
     corners = boxes[worth].astype(np.float64)
     rectangles = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-    kept = cv2.dnn.NMSBoxes(rectangles, scores[worth], rules.min_score, rules.overlap, top_k=rules.candidates)
+    # OpenCV's stubs want lists where arrays do
+    kept = cv2.dnn.NMSBoxes(
+        cast(Any, rectangles), cast(Any, scores[worth]), rules.min_score, rules.overlap, top_k=rules.candidates
+    )
     return worth[np.asarray(kept[:limit], np.intp)]
 
 
@@ -149,9 +159,11 @@ def vote(
     # 1 for a voter that reads the kept window's way, -1 for one that would turn it
     way = np.tanh(-half_turn / 2) * np.where(is_same, 1, -1)
     turned = (weights * way).sum(axis=1) < 0
-    return np.where(turned[:, None, None], np.roll(mean, 2, axis=1), mean)
+    upright: np.ndarray = np.where(turned[:, None, None], np.roll(mean, 2, axis=1), mean)
+    return upright
 
 
 def _best(scores: np.ndarray) -> np.ndarray:
     """Returns the maximum (n,) of each row (n, classes): NumPy is thirty times slower along rows so short."""
-    return np.ascontiguousarray(scores.T).max(axis=0)
+    best: np.ndarray = np.ascontiguousarray(scores.T).max(axis=0)
+    return best

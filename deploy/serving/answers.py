@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..recognition.drawing import annotate
-from ..recognition.pipeline import Recognition
+from ..recognition.recognition import Recognition
 from .bodies import Options
 from .plausibility import judge
 

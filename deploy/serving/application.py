@@ -3,7 +3,7 @@
 import cv2
 from flask import Flask
 
-from ..recognition.pipeline import MeterReader
+from ..recognition.meter_reader import MeterReader
 from .app import create_app
 from .engine import Engine
 from .metrics import Metrics

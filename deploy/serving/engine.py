@@ -15,7 +15,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..recognition.errors import UserError
-from ..recognition.pipeline import MeterReader, Recognition
+from ..recognition.meter_reader import MeterReader
+from ..recognition.recognition import Recognition
 from .metrics import Metrics
 from .problems import NOT_READY, OUT_OF_TIME, TOO_MANY, RequestProblem
 

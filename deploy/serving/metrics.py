@@ -6,7 +6,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from ..recognition.pipeline import Recognition
+from ..recognition.recognition import Recognition
 from .settings import SHARED_FOLDER
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -2,7 +2,7 @@
 
 from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
 from ..recognition.photo_files import MIN_SIDE
-from ..recognition.pipeline import ILLEGIBLE, NO_METER, UNREADABLE
+from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
 from .bodies import PHOTO_TYPES
 from .plausibility import REASONS
 from .problems import WORDS

@@ -19,8 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.recognition import photo_files, pipeline
+from deploy.recognition import photo_files, window_search
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import load_models
 from retinanet.benchmark import stages
 from retinanet.benchmark.stopwatch import Stopwatch
@@ -40,8 +41,8 @@ class MeterContender:
     def __init__(self, folder: Path):
         self.watch = Stopwatch()
         self.watch.wrap_in(cv2, _OPENCV, stages.OPENCV)
-        self.watch.wrap_in(pipeline, ("letterbox", "zoom"))
-        self.reader = pipeline.MeterReader(load_models(folder))
+        self.watch.wrap_in(window_search, ("letterbox", "zoom"))
+        self.reader = MeterReader(load_models(folder))
 
     def read(self, photo: np.ndarray) -> dict[str, float]:
         """Returns the seconds of each stage, of OpenCV inside them and in total."""

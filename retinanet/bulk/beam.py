@@ -6,7 +6,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import load_models
 from retinanet.bulk.shards import Plan, read_shard
 

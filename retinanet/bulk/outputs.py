@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 
 _COLUMNS = ("file", "reading", "class", "confidence", "ms")
 _NO_FILE = "- not a readable file"

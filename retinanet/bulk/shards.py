@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deploy.recognition import photo_files
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from retinanet.bulk.outputs import as_dict
 from retinanet.bulk.stream import read_photos
 

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import PhotoFile, read_photo
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.bulk.outputs import Result
 
 Finish = Callable[[PhotoFile, np.ndarray, Recognition], None]

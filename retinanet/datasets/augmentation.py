@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from deploy.recognition.geometry import perspective_matrix, side_lengths, transform_points
+from deploy.recognition.rectification import between_pixel_centers, warp
 
 
 def look_at_photo(
@@ -52,14 +53,8 @@ def look_at_photo(
     shift[:2, 2] = -size / 2
     matrix = np.linalg.inv(shift) @ tilt @ shift @ matrix
 
-    # A warp samples points: shrink by area first, or small pictures shimmer as no camera's do.
-    while scale < 0.6 and min(photo.shape[:2]) > 64:
-        smaller = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        matrix = matrix @ np.diag([photo.shape[1] / smaller.shape[1], photo.shape[0] / smaller.shape[0], 1.0])
-        corners = corners * [smaller.shape[1] / photo.shape[1], smaller.shape[0] / photo.shape[0]]
-        photo, scale = smaller, scale * 2
     ground = (0, 0, 0) if random.random() < 0.6 else tuple(int(value) for value in random.integers(0, 256, 3))
-    view = cv2.warpPerspective(photo, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=ground)
+    view = warp(photo, matrix, (size, size), ground)
     return view, transform_points(corners, matrix) if len(corners) else corners
 
 
@@ -81,7 +76,8 @@ def jitter_window(
     matrix = perspective_matrix(source, moved)
     border = cv2.BORDER_REPLICATE if random.random() < 0.5 else cv2.BORDER_CONSTANT
     fitted = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
-    view = cv2.warpPerspective(fitted, perspective_matrix(target, moved), size, borderMode=border)
+    moving = between_pixel_centers(perspective_matrix(target, moved))
+    view = cv2.warpPerspective(fitted, moving, size, borderMode=border)
     if not len(boxes_xyxy):
         return view, boxes_xyxy
     points = transform_points(boxes_xyxy[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2), matrix)

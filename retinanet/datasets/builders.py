@@ -13,15 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from retinanet.datasets.schema import (
-    CLASS_NAMES,
-    DATASET_NAMES,
-    IMAGE_ENCODINGS,
-    IMAGE_SIDES,
-    Example,
-    Record,
-    examples_of,
-)
+from retinanet.datasets.schema import SCHEMAS, Schema
+from retinanet.datasets.stored_examples import Example, Record, examples_of
 
 SPLITS = ("train", "validation", "test")
 VERSION = "1.0.0"
@@ -55,7 +48,7 @@ def build(
         UserError: the target exists or cannot be written, a photo cannot be read, or no record gives an example of
             this stage.
     """
-    target = Path(output) / DATASET_NAMES[stage] / VERSION
+    target = Path(output) / SCHEMAS[stage].dataset_name / VERSION
     if target.exists() and not overwrite:
         raise UserError(f"{target}: exists already; give --overwrite to replace it or another --output")
     # Neighbours in a source look alike; training reads best from a mixed order.
@@ -66,7 +59,7 @@ def build(
             progress = tqdm(results, total=len(records), desc=f"stage {stage}", unit="record", smoothing=0.05)
             counts = write(progress, stage, folder)
         if not counts:
-            raise UserError(f"no record gives an example for stage {stage}: no {_needed(stage)} among them")
+            raise UserError(f"no record gives an example for stage {stage}: no {SCHEMAS[stage].made_from} among them")
     return target, counts
 
 
@@ -74,10 +67,11 @@ def write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> di
     """Writes the examples as a dataset version into the folder; returns the number of examples in each split."""
     import tensorflow_datasets as tfds
 
+    schema = SCHEMAS[stage]
     identity = tfds.core.dataset_builder.dataset_info.DatasetIdentity(
-        name=DATASET_NAMES[stage], version=tfds.core.Version(VERSION), data_dir=os.fspath(folder), module_name=""
+        name=schema.dataset_name, version=tfds.core.Version(VERSION), data_dir=os.fspath(folder), module_name=""
     )
-    info = tfds.core.DatasetInfo(builder=identity, features=_features(stage))
+    info = tfds.core.DatasetInfo(builder=identity, features=_features(schema))
     writer = tfds.core.SequentialWriter(info, max_examples_per_shard=1000)
     counts: dict[str, int] = {}
     object_count = 0
@@ -86,7 +80,7 @@ def write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> di
             if example.split not in counts:
                 writer.initialize_splits([example.split], fail_if_exists=False)
                 counts[example.split] = 0
-            fields = _fields(example, stage, image_id=sum(counts.values()), first_object_id=object_count)
+            fields = _fields(example, schema, image_id=sum(counts.values()), first_object_id=object_count)
             writer.add_examples({example.split: [fields]})
             counts[example.split] += 1
             object_count += len(example.labels)
@@ -95,23 +89,26 @@ def write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> di
     return {split: counts[split] for split in SPLITS if split in counts}
 
 
-def _needed(stage: int) -> str:
-    return "photos" if stage == 1 else "window crops or photos with legible windows and their boxes"
-
-
 def _work(task: tuple[Record, int, int, int]) -> list[Example]:
     return examples_of(*task)
 
 
-def _features(stage: int):
+def _is_plain_box(schema: Schema) -> bool:
+    """Tells whether TensorFlow Datasets has a feature of its own for the labels' boxes."""
+    return schema.box_length == 4
+
+
+def _features(schema: Schema):
     """Returns the features of the stage's dataset, as users have them on disk."""
     import tensorflow_datasets as tfds
 
-    side = IMAGE_SIDES[stage]
-    box = tfds.features.Tensor(shape=(12,), dtype=np.float32) if stage == 1 else tfds.features.BBoxFeature()
+    side = schema.image_side
+    box = tfds.features.Tensor(shape=(schema.box_length,), dtype=np.float32)
+    if _is_plain_box(schema):
+        box = tfds.features.BBoxFeature()
     return tfds.features.FeaturesDict(
         {
-            "image": tfds.features.Image(shape=(side, side, 3), dtype=np.uint8, encoding_format=IMAGE_ENCODINGS[stage]),
+            "image": tfds.features.Image(shape=(side, side, 3), dtype=np.uint8, encoding_format=schema.image_encoding),
             "image/filename": tfds.features.Text(),
             "image/id": np.int64,
             "objects": tfds.features.Sequence(
@@ -120,18 +117,20 @@ def _features(stage: int):
                     "bbox": box,
                     "id": np.int64,
                     "is_crowd": np.bool_,
-                    "label": tfds.features.ClassLabel(names=list(CLASS_NAMES[stage])),
+                    "label": tfds.features.ClassLabel(names=list(schema.class_names)),
                 }
             ),
         }
     )
 
 
-def _fields(example: Example, stage: int, image_id: int, first_object_id: int) -> dict:
+def _fields(example: Example, schema: Schema, image_id: int, first_object_id: int) -> dict:
     """Returns the example as the features want it."""
     import tensorflow_datasets as tfds
 
-    boxes = list(example.boxes) if stage == 1 else [tfds.features.BBox(*map(float, row)) for row in example.boxes]
+    boxes = list(example.boxes)
+    if _is_plain_box(schema):
+        boxes = [tfds.features.BBox(*map(float, row)) for row in example.boxes]
     return {
         "image": example.image,
         "image/filename": example.filename,

@@ -1,6 +1,7 @@
 """Batches for training and validation, from the TensorFlow Datasets of both stages."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ from deploy.recognition.classes import POINT_CLASS, STAGE2_CLASSES
 from retinanet.config import ModelConfig
 from retinanet.datasets import augmentation
 from retinanet.datasets.loading import load_split
+from retinanet.datasets.schema import SCHEMAS
 
-# Labels of one batch are padded to this many windows (stage 1) or boxes (stage 2); what is beyond is left out.
-MAX_OBJECTS = {1: 4, 2: 24}
 SHUFFLE_BUFFER = 20_000
 # A decimal point is a few pixels large, smaller than any anchor; it is learned as a box of this width and height in
 # pixels around it, of which only the middle counts when a text is read.
@@ -39,7 +39,7 @@ def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int
     numbers = tf.data.Dataset.counter()
     shuffled = raw.shuffle(min(count, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
     examples = tf.data.Dataset.zip(shuffled, numbers)
-    batches = _batches(examples, config, batch_size, _augmented[config.stage], seed, drop_remainder=True)
+    batches = _batches(examples, config, batch_size, _MAKERS[config.stage].augmented, seed, drop_remainder=True)
     return batches.apply(tf.data.experimental.assert_cardinality(count // batch_size)), count
 
 
@@ -57,7 +57,7 @@ def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: i
     every = max(1, -(-count // limit))
     numbered = tf.data.Dataset.zip(raw, tf.data.Dataset.counter())
     chosen = numbered.filter(lambda _, number: number % every == 0)
-    batches = _batches(chosen, config, batch_size, _plain[config.stage], 0, drop_remainder=False)
+    batches = _batches(chosen, config, batch_size, _MAKERS[config.stage].plain, 0, drop_remainder=False)
     chosen_count = -(-count // every)
     steps = -(-chosen_count // batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(steps)), chosen_count
@@ -77,8 +77,7 @@ def window_corners(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
 def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, drop_remainder: bool):
     import tensorflow as tf
 
-    label_shape = (MAX_OBJECTS[config.stage], *((4, 2) if config.stage == 1 else (4,)))
-    label_name = "corners" if config.stage == 1 else "boxes"
+    schema = SCHEMAS[config.stage]
 
     def make(image, boxes, labels, number):
         return make_example(np.random.default_rng([seed, int(number)]), image, boxes, labels, config)
@@ -90,8 +89,9 @@ def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed:
             make, [image, objects["bbox"], objects["label"], number], (tf.uint8, tf.float32, tf.float32)
         )
         picture = tf.cast(tf.ensure_shape(picture, (config.input_height, config.input_width, 3)), tf.float32)
-        classes = tf.ensure_shape(classes, (MAX_OBJECTS[config.stage],))
-        return picture, {label_name: tf.ensure_shape(shapes, label_shape), "classes": classes}
+        classes = tf.ensure_shape(classes, (schema.most_objects,))
+        shapes = tf.ensure_shape(shapes, (schema.most_objects, *schema.shape))
+        return picture, {schema.shape_name: shapes, "classes": classes}
 
     mapped = examples.map(load, num_parallel_calls=2)
     return mapped.batch(batch_size, drop_remainder=drop_remainder).prefetch(2)
@@ -135,8 +135,15 @@ def _plain_stage2(random, image, boxes, labels, config):
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), *_pad_boxes(scaled, labels)
 
 
-_augmented = {1: _augmented_stage1, 2: _augmented_stage2}
-_plain = {1: _plain_stage1, 2: _plain_stage2}
+@dataclasses.dataclass(frozen=True)
+class _Makers:
+    """What makes the model's example of a stored one."""
+
+    augmented: Callable
+    plain: Callable
+
+
+_MAKERS = {1: _Makers(_augmented_stage1, _plain_stage1), 2: _Makers(_augmented_stage2, _plain_stage2)}
 
 
 def _boxes_xyxy(boxes, image):
@@ -145,9 +152,9 @@ def _boxes_xyxy(boxes, image):
 
 
 def _pad_windows(corners, labels, config):
-    """Returns corners (MAX_OBJECTS, 4, 2) and classes; windows whose middle lies outside the view are dropped."""
-    padded = np.zeros((MAX_OBJECTS[1], 4, 2), np.float32)
-    classes = np.full(MAX_OBJECTS[1], -1, np.float32)
+    """Returns corners (most_objects, 4, 2) and classes; windows whose middle lies outside the view are dropped."""
+    padded = np.zeros((SCHEMAS[1].most_objects, 4, 2), np.float32)
+    classes = np.full(SCHEMAS[1].most_objects, -1, np.float32)
     size = np.array([config.input_width, config.input_height])
     count = 0
     for window, label in zip(corners, labels, strict=True):
@@ -159,9 +166,9 @@ def _pad_windows(corners, labels, config):
 
 
 def _pad_boxes(boxes, labels):
-    """Returns boxes (MAX_OBJECTS, 4) and classes; padding lies outside the window, where no anchor overlaps it."""
-    padded = np.tile(np.array([-2, -2, -1, -1], np.float32), (MAX_OBJECTS[2], 1))
-    classes = np.full(MAX_OBJECTS[2], -1, np.float32)
+    """Returns boxes (most_objects, 4) and classes; padding lies outside the window, where no anchor overlaps it."""
+    padded = np.tile(np.array([-2, -2, -1, -1], np.float32), (SCHEMAS[2].most_objects, 1))
+    classes = np.full(SCHEMAS[2].most_objects, -1, np.float32)
     is_point = labels == STAGE2_CLASSES.index(POINT_CLASS)
     middles = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
     boxes = np.where(is_point[:, None], middles + np.array([-1, -1, 1, 1]) * np.tile(POINT_SIZE, 2) / 2, boxes)

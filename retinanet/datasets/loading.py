@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from retinanet.datasets.schema import CLASS_NAMES, DATASET_NAMES
+from retinanet.datasets.schema import SCHEMAS
 
 INFO_FILE = "dataset_info.json"
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
-BOX_LENGTHS = {1: 12, 2: 4}
 FEATURES = ("image", "image/filename", "image/id", "objects")
 OBJECT_FEATURES = ("area", "bbox", "id", "is_crowd", "label")
 
@@ -25,7 +24,7 @@ def find_dataset(path: Path, stage: int) -> Path:
     Raises:
         UserError: there is no such path, or no dataset of this stage in it.
     """
-    path, name = Path(path), DATASET_NAMES[stage]
+    path, name = Path(path), SCHEMAS[stage].dataset_name
     if not path.exists():
         raise UserError(f"{path}: no such folder; expected a dataset {name} or the folder that holds it")
     for root in (path, path / name):
@@ -65,7 +64,7 @@ def load_split(paths: Sequence[Path], stage: int, split: str, decode_images: boo
     if names is None:
         raise UserError(f"no split is called {split!r}: expected train, validation (or val) or test")
     if not paths:
-        raise UserError(f"no dataset given: expected at least one path of {DATASET_NAMES[stage]}")
+        raise UserError(f"no dataset given: expected at least one path of {SCHEMAS[stage].dataset_name}")
     decoders = None if decode_images else {"image": tfds.decode.SkipDecoding()}
     # Small datasets would be kept in memory, whole photos among them.
     reading = tfds.ReadConfig(try_autocache=False)
@@ -109,10 +108,10 @@ def _problems(features, stage: int) -> list[str]:
     problems = []
     if features["image"].shape[-1:] != (3,):
         problems.append(f"image has shape {features['image'].shape}, expected 3 channels")
-    length = BOX_LENGTHS[stage]
+    length = SCHEMAS[stage].box_length
     if inner["bbox"].shape != (length,):
         problems.append(f"objects/bbox has shape {inner['bbox'].shape}, expected ({length},)")
-    expected = list(CLASS_NAMES[stage])
+    expected = list(SCHEMAS[stage].class_names)
     names = [name.lower() for name in getattr(inner["label"], "names", None) or []]
     numbers_only = [str(number) for number in range(len(expected))]
     if names not in (expected, numbers_only):

@@ -8,9 +8,8 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
-from retinanet.datasets.schema import Example, Record, examples_of
+from retinanet.datasets.stored_examples import Example, Record, examples_of
 
-TILE_SIZES = {1: (320, 320), 2: (320, 160)}
 COLUMNS = 6
 SAMPLES = 24
 WINDOW_COLOUR = (0, 255, 0)
@@ -47,6 +46,10 @@ def draw_stage2(example: Example, size: tuple[int, int]) -> np.ndarray:
     return tile
 
 
+# how a tile is drawn, and its (width, height)
+_TILES = {1: (draw_stage1, (320, 320)), 2: (draw_stage2, (320, 160))}
+
+
 def write_samples(records: Sequence[Record], stage: int, path: Path, *, seed: int = 0, variants: int = 1) -> None:
     """Writes a sheet of 24 records, chosen at random, as the dataset of the stage would hold them.
 
@@ -72,8 +75,7 @@ def write_sheet(examples: Sequence[Example], stage: int, path: Path) -> None:
     """
     if not examples:
         raise UserError(f"{path}: nothing to show, there are no examples")
-    size = TILE_SIZES[stage]
-    draw = draw_stage1 if stage == 1 else draw_stage2
+    draw, size = _TILES[stage]
     tiles = [draw(example, size) for example in examples]
     columns = min(COLUMNS, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)

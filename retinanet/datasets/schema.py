@@ -1,107 +1,63 @@
-"""What the datasets of both stages hold of a photo or a crop: the stored picture and its labels."""
+"""What the dataset of each stage is: its name, its classes, its pictures and the numbers of a label."""
 
 import dataclasses
 
-import cv2
-import numpy as np
-
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
-from deploy.recognition.geometry import bounding_box, transform_points
-from deploy.recognition.window import letterbox
-from retinanet.datasets.records import LabelledPhoto, Pending, WindowCrop
-from retinanet.datasets.row_parts import part_of
-from retinanet.datasets.window_crops import crops_of
-
-Record = LabelledPhoto | WindowCrop | Pending
-
-DATASET_NAMES = {1: "meter_values_dataset_stage1", 2: "meter_values_dataset_stage2"}
-CLASS_NAMES = {1: STAGE1_CLASSES, 2: STAGE2_CLASSES}
-IMAGE_SIDES = {1: 1024, 2: 256}
-IMAGE_ENCODINGS = {1: "jpeg", 2: "png"}
-JPEG_QUALITY = 92
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    """What is stored of one picture, apart from the running numbers.
+class Schema:
+    """The dataset of one stage, as it is stored and as training takes it.
 
     Attributes:
-        split: `train`, `validation` or `test`.
-        filename: the source's file name.
-        image: the encoded file of the stored picture.
-        boxes: (n, 12) for stage 1, (n, 4) for stage 2, float32, as the dataset stores them.
-        labels: n class names.
-        areas: n areas of the boxes in pixels of the stored picture.
+        stage: 1 or 2.
+        dataset_name: the name of the TensorFlow Dataset.
+        class_names: in the order of the label numbers.
+        image_side: pictures are stored as squares of so many pixels.
+        image_encoding: `jpeg` or `png`.
+        box_length: numbers of a stored label, shares of the picture's height and width: 12 are the box round a window
+            and its four corners, 4 a box; y before x.
+        shape_name: what the model of the stage calls the shapes of its labels.
+        shape: of one of them: corners (4, 2), or xyxy (4,).
+        most_objects: labels of one picture in a batch are padded to so many; what is beyond is left out.
+        made_from: the records that give examples, in words.
     """
 
-    split: str
-    filename: str
-    image: bytes
-    boxes: np.ndarray
-    labels: tuple[str, ...]
-    areas: tuple[int, ...]
+    stage: int
+    dataset_name: str
+    class_names: tuple[str, ...]
+    image_side: int
+    image_encoding: str
+    box_length: int
+    shape_name: str
+    shape: tuple[int, ...]
+    most_objects: int
+    made_from: str
 
 
-def examples_of(record: Record, stage: int, variants: int, seed: int) -> list[Example]:
-    """Returns what the dataset of the stage holds of a record: one photo, or the crops of its windows; maybe nothing.
-
-    Some crops for training are followed by a part of their row, see `row_parts`.
-
-    Raises:
-        UserError: the photo cannot be read.
-    """
-    if isinstance(record, Pending):
-        record = record.make()
-    if stage == 1:
-        return [stage1_example(record)] if isinstance(record, LabelledPhoto) else []
-    if isinstance(record, WindowCrop):
-        return _with_part(record, seed)
-    crops = crops_of(record, variants, seed)
-    if not crops:
-        return []
-    photo = record.load()
-    loaded = dataclasses.replace(record, load=lambda: photo)
-    return [example for crop in crops_of(loaded, variants, seed) if crop.labels for example in _with_part(crop, seed)]
-
-
-def _with_part(crop: WindowCrop, seed: int) -> list[Example]:
-    picture = crop.load()
-    crop = dataclasses.replace(crop, load=lambda: picture)
-    part = part_of(crop, seed)
-    return [stage2_example(crop), *([stage2_example(part)] if part else [])]
-
-
-def stage1_example(photo: LabelledPhoto) -> Example:
-    """Returns the whole photo in a 1024 x 1024 letterbox with its windows."""
-    side = IMAGE_SIDES[1]
-    view = letterbox(photo.load(), side)
-    boxes = np.zeros((len(photo.windows), 12), np.float32)
-    for row, window in zip(boxes, photo.windows, strict=True):
-        corners = transform_points(window.corners, view.matrix) / side
-        row[:4] = np.clip(bounding_box(corners), 0, 1)[[1, 0, 3, 2]]
-        row[4:] = corners[:, ::-1].reshape(8)
-    labels = tuple(window.label for window in photo.windows)
-    return Example(photo.split, photo.name, _encode(view.picture, 1), boxes, labels, _areas(boxes, side))
-
-
-def stage2_example(crop: WindowCrop) -> Example:
-    """Returns the crop stretched to 256 x 256 with its boxes."""
-    side = IMAGE_SIDES[2]
-    image = crop.load()
-    shrinks = image.shape[0] >= side and image.shape[1] >= side
-    image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    boxes = np.asarray(crop.boxes_xyxy, np.float32).reshape(-1, 4)[:, [1, 0, 3, 2]]
-    # What lies outside the crop was clipped to nothing.
-    kept = [index for index, box in enumerate(boxes) if box[2] > box[0] and box[3] > box[1]]
-    boxes, labels = boxes[kept], tuple(crop.labels[index] for index in kept)
-    return Example(crop.split, crop.name, _encode(image, 2), boxes, labels, _areas(boxes, side))
-
-
-def _encode(image: np.ndarray, stage: int) -> bytes:
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if stage == 1 else []
-    extension = ".jpg" if stage == 1 else ".png"
-    return cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)[1].tobytes()
-
-
-def _areas(boxes: np.ndarray, side: int) -> tuple[int, ...]:
-    return tuple(round(float((row[2] - row[0]) * (row[3] - row[1])) * side**2) for row in boxes)
+SCHEMAS = {
+    1: Schema(
+        stage=1,
+        dataset_name="meter_values_dataset_stage1",
+        class_names=STAGE1_CLASSES,
+        image_side=1024,
+        image_encoding="jpeg",
+        box_length=12,
+        shape_name="corners",
+        shape=(4, 2),
+        most_objects=4,
+        made_from="photos",
+    ),
+    2: Schema(
+        stage=2,
+        dataset_name="meter_values_dataset_stage2",
+        class_names=STAGE2_CLASSES,
+        image_side=256,
+        image_encoding="png",
+        box_length=4,
+        shape_name="boxes",
+        shape=(4,),
+        most_objects=24,
+        made_from="window crops or photos with legible windows and their boxes",
+    ),
+}

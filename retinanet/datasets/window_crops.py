@@ -9,7 +9,6 @@ import numpy as np
 
 from deploy.recognition.classes import LEGIBLE_CLASSES
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     is_convex,
@@ -18,9 +17,10 @@ from deploy.recognition.geometry import (
     transform_points,
 )
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, WindowCrop
 
-CROP_SIZE = (512, 256)
+CROP_SIZE = (256, 512)
 
 # Standard deviation of the corners' displacement, in shares of the window's width and height: stage 1 errs about as
 # much, and stage 2 learns to forgive it.

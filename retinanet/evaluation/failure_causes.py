@@ -1,8 +1,8 @@
 """Why a photo was read wrong, as far as label and answer tell."""
 
-from deploy.recognition.pipeline import ILLEGIBLE, NO_METER, UNREADABLE
+from deploy.recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
 from retinanet.evaluation import outcomes
-from retinanet.evaluation.outcomes import Result
+from retinanet.evaluation.outcomes import Outcome
 from retinanet.evaluation.text import MISSING
 
 # Below this overlap the window, not the digits, is to blame.
@@ -15,17 +15,17 @@ _REFUSALS = {
 }
 
 
-def cause(result: Result) -> str:
-    """Returns the cause of a wrong result, one of a dozen phrases; the first that holds."""
-    if result.source == outcomes.NO_METER:
+def cause(outcome: Outcome) -> str:
+    """Returns the cause of a wrong outcome, one of a dozen phrases; the first that holds."""
+    if outcome.source == outcomes.NO_METER:
         return "digits read without a meter"
-    if not result.right:
+    if not outcome.right:
         return "digits read where nobody can"
-    if not result.recognition.success:
-        return _REFUSALS[result.recognition.reason]
-    if result.iou < LEAST_OVERLAP:
+    if not outcome.recognition.success:
+        return _REFUSALS[outcome.recognition.reason]
+    if outcome.window.iou < LEAST_OVERLAP:
         return "window in the wrong place"
-    wrong = [(place, pair) for place, pair in enumerate(result.score.pairs) if pair[0] != pair[1]]
+    wrong = [(place, pair) for place, pair in enumerate(outcome.score.pairs) if pair[0] != pair[1]]
     if not wrong:
         return "comma"
     if any(MISSING in pair for _, pair in wrong):
@@ -34,6 +34,6 @@ def cause(result: Result) -> str:
         return "several digits"
     place, (right, read) = wrong[0]
     neighbour = (int(right) - int(read)) % 10 in (1, 9)
-    if place == len(result.score.pairs) - 1:
+    if place == len(outcome.score.pairs) - 1:
         return "last wheel, its neighbour read" if neighbour else "last wheel, another digit read"
     return "a wheel before the last, its neighbour read" if neighbour else "a wheel before the last, another digit read"

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from deploy.recognition.drawing import annotate
-from deploy.recognition.geometry import WINDOW_MARGIN, expand_corners, natural_size
+from deploy.recognition.geometry import expand_corners, natural_size
 from deploy.recognition.photo_files import write_jpeg
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 
 PHOTO_SIDE = 640
 WINDOW_HEIGHT = 96
@@ -53,9 +54,9 @@ def write_failure(
     pictures = {f"{stem}.jpg": cv2.resize(picture, size, interpolation=cv2.INTER_AREA)}
     shown = corners if recognition.corners is None else recognition.corners
     if shown is not None:
-        width, height = natural_size(shown, WINDOW_HEIGHT)
+        height, width = natural_size(shown, WINDOW_HEIGHT)
         grown = expand_corners(shown, *WINDOW_MARGIN)
-        pictures[f"{stem}_window.jpg"] = rectify_window(photo, grown, (min(width, MAX_WINDOW_WIDTH), height))
+        pictures[f"{stem}_window.jpg"] = rectify_window(photo, grown, (height, min(width, MAX_WINDOW_WIDTH)))
     for name, pixels in pictures.items():
         write_jpeg(folder / name, pixels)
     return tuple(pictures)

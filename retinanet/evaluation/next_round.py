@@ -10,7 +10,7 @@ from deploy.recognition.photo_files import read_photo
 from retinanet.datasets.label_studio.tasks import write_tasks
 from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
 from retinanet.evaluation.failure_pictures import write_failure
-from retinanet.evaluation.recognition_rate import Outcome
+from retinanet.evaluation.outcomes import Outcome
 from retinanet.files import write_text
 
 PHOTOS, PICTURES = "photos", "pictures"
@@ -24,7 +24,7 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
 
     Args:
         folder: made where it is missing; files of the same names are replaced.
-        outcomes: of all photos.
+        outcomes: of all photos, named by their paths.
 
     Raises:
         UserError: a file cannot be read or written, or two photos have the same name.
@@ -32,17 +32,18 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
     wrong = [outcome for outcome in outcomes if not outcome.text_right]
     copies = []
     for outcome in wrong:
-        copy = folder / PHOTOS / outcome.photo.path.name
+        photo = Path(outcome.name)
+        copy = folder / PHOTOS / photo.name
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(outcome.photo.path, copy)
+            shutil.copyfile(photo, copy)
         except OSError as error:
             raise UserError(f"{copy}: cannot be written: {error.strerror or error}") from error
         copies.append((copy, outcome.recognition))
     write_tasks(folder / "tasks.json", copies)
     cards = []
     for outcome in sorted(wrong, key=lambda outcome: -outcome.recognition.confidence):
-        path = outcome.photo.path
+        path = Path(outcome.name)
         pictures = write_failure(folder / PICTURES, path.name, read_photo(path), outcome.recognition)
         cards.append(_card(outcome, pictures))
     title = f"{len(wrong)} of {len(outcomes)} photos read wrong"
@@ -53,5 +54,5 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
 
 def _card(outcome: Outcome, pictures: Sequence[str]) -> str:
     read = escape(outcome.recognition.text or outcome.recognition.reason)
-    note = f"{outcome.photo.path.name}, {outcome.recognition.confidence:.0%} sure"
-    return failure_card(PICTURES, pictures, read, " or ".join(outcome.photo.readings), [note])
+    note = f"{Path(outcome.name).name}, {outcome.recognition.confidence:.0%} sure"
+    return failure_card(PICTURES, pictures, read, " or ".join(outcome.right), [note])

@@ -7,13 +7,14 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import polygon_iou, side_lengths
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import find_photos, read_photo
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto
 from retinanet.datasets.sources import MEASURED, Request, check_paths
 from retinanet.evaluation.failure_pictures import write_failure
-from retinanet.evaluation.text import TextScore, score_text
+from retinanet.evaluation.text import TextScore, nothing_to_read, score_text
+from retinanet.evaluation.windows import NO_WINDOW, NOT_LABELLED, WindowScore, score_window
 
 NO_METER = "no_meter"
 # Sources that name a layout, not a collection.
@@ -21,36 +22,31 @@ OWN_PHOTOS = ("photos", "label_studio")
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-    """What came of one photo.
+class Outcome:
+    """What came of one labelled photo.
 
     Attributes:
+        right: the labelled readings; none on a photo without a meter, nor where nobody can read it.
+        score: how the text compares with the label.
+        recognition: what was read.
         source: a name in `datasets.sources.MEASURED`, with the folder's where one name stands for many; or NO_METER.
         name: file name.
         group: photos of one meter share it.
         turns: quarter turns clockwise that the photo was given.
-        right: the labelled readings; none on a photo without a meter, nor where nobody can read it.
-        iou: overlap of the found window with the labelled one, 0 to 1; nan where no window is labelled.
-        window_found: overlap above the set's limit, corners in the reading's order where that is known.
-        corner_error: mean distance of the found corners from the labelled ones in per cent of the window's height;
-            nan where there is no window or no order of corners is known.
+        window: how the found window compares with the labelled one.
         class_right: whether the window's class is the labelled one.
-        score: how the text compares with the label.
-        recognition: what was read.
         pictures: file names of the failure's pictures, if any were written.
     """
 
-    source: str
-    name: str
-    group: str
-    turns: int
     right: tuple[str, ...]
-    iou: float
-    window_found: bool
-    corner_error: float
-    class_right: bool
     score: TextScore
     recognition: Recognition
+    source: str = ""
+    name: str = ""
+    group: str = ""
+    turns: int = 0
+    window: WindowScore = NOT_LABELLED
+    class_right: bool = False
     pictures: tuple[str, ...] = ()
 
     @property
@@ -65,9 +61,9 @@ class Result:
             "name": self.name,
             "turns": self.turns,
             "right": list(self.right),
-            "iou": None if np.isnan(self.iou) else round(self.iou, 4),
-            "window_found": self.window_found,
-            "corner_error": None if np.isnan(self.corner_error) else round(self.corner_error, 2),
+            "iou": None if np.isnan(self.window.iou) else round(self.window.iou, 4),
+            "window_found": self.window.found,
+            "corner_error": None if np.isnan(self.window.corner_error) else round(self.window.corner_error, 2),
             "class_right": self.class_right,
             "text_right": self.text_right,
             "integer_right": self.score.integer_right,
@@ -84,7 +80,7 @@ def evaluate(
     split: str,
     turns: int = 0,
     failures: Path | None = None,
-) -> list[Result]:
+) -> list[Outcome]:
     """Reads the photos of one split of a set, turned by so many quarters clockwise, one by one.
 
     Args:
@@ -101,7 +97,7 @@ def evaluate(
     photos = photos_of(source_name, request, split)
     measure, title = MEASURED[source_name], set_name(source_name, request)
     polygons = measure.polygons(request) if measure.polygons else {}
-    results = []
+    outcomes = []
     for photo in tqdm(photos, desc=f"{title} {90 * turns} degrees", unit="photo", disable=None):
         pixels = photo.load()
         height, width = pixels.shape[:2]
@@ -109,34 +105,30 @@ def evaluate(
         window = photo.windows[0]
         recognition = reader.read(pixels)
         corners = outline = None
-        iou, ordered, error = float("nan"), False, float("nan")
+        window_score = NOT_LABELLED
         if window.corners is not None:
             corners = _turn(window.corners, width, height, turns)
-            outline = _turn(polygons.get(photo.name, window.corners), width, height, turns)
-            found = recognition.corners
-            iou = 0.0 if found is None else polygon_iou(found, outline)
-            ordered = bool(measure.polygons) or (found is not None and _same_order(found, corners))
-            if found is not None and not measure.polygons:
-                error = 100 * float(np.linalg.norm(found - corners, axis=1).mean()) / side_lengths(corners)[1]
-        result = Result(
+            if measure.polygons:
+                outline = _turn(polygons.get(photo.name, window.corners), width, height, turns)
+            window_score = score_window(recognition.corners, corners, measure.least_iou, outline)
+        outcome = Outcome(
             source=title,
             name=photo.name,
             group=photo.group,
             turns=turns,
             right=window.readings,
-            iou=iou,
-            window_found=iou > measure.least_iou and ordered,
-            corner_error=error,
+            window=window_score,
             class_right=recognition.counter_class == window.label,
             score=score_text(recognition.text, window.readings, measure.readings),
             recognition=recognition,
         )
-        if failures and not result.text_right:
+        if failures and not outcome.text_right:
             stem = f"{title}_{90 * turns}_{Path(photo.name).stem}"
-            pictures = write_failure(Path(failures), stem, pixels, recognition, outline, corners)
-            result = dataclasses.replace(result, pictures=pictures)
-        results.append(result)
-    return results
+            shown = corners if outline is None else outline
+            pictures = write_failure(Path(failures), stem, pixels, recognition, shown, corners)
+            outcome = dataclasses.replace(outcome, pictures=pictures)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def photos_of(source_name: str, request: Request, split: str) -> list[LabelledPhoto]:
@@ -160,7 +152,7 @@ def set_name(source_name: str, request: Request) -> str:
 
 def evaluate_without_meter(
     reader: MeterReader, folder: Path, turns: int = 0, failures: Path | None = None
-) -> list[Result]:
+) -> list[Outcome]:
     """Reads photos on which there is no meter: right is what gives no reading.
 
     Args:
@@ -172,7 +164,7 @@ def evaluate_without_meter(
     Raises:
         UserError: there are no photos, or one cannot be read.
     """
-    results = []
+    outcomes = []
     files = find_photos([folder])
     for file in tqdm(files, desc=f"no meter {90 * turns} degrees", unit="photo", disable=None):
         pixels = np.ascontiguousarray(np.rot90(read_photo(file.path), -turns))
@@ -181,12 +173,21 @@ def evaluate_without_meter(
         if failures and recognition.success:
             stem = f"{NO_METER}_{90 * turns}_{file.annotated_name.stem}"
             pictures = write_failure(Path(failures), stem, pixels, recognition)
-        score = TextScore(not recognition.success, not recognition.success, (), 0)
         name = file.annotated_name.as_posix()
-        results.append(
-            Result(NO_METER, name, name, turns, (), 0.0, False, float("nan"), False, score, recognition, pictures)
+        outcomes.append(
+            Outcome(
+                right=(),
+                score=nothing_to_read(recognition.text),
+                recognition=recognition,
+                source=NO_METER,
+                name=name,
+                group=name,
+                turns=turns,
+                window=NO_WINDOW,
+                pictures=pictures,
+            )
         )
-    return results
+    return outcomes
 
 
 def _turn(points: np.ndarray, width: int, height: int, turns: int) -> np.ndarray:
@@ -195,9 +196,3 @@ def _turn(points: np.ndarray, width: int, height: int, turns: int) -> np.ndarray
         points = np.stack([height - points[:, 1], points[:, 0]], axis=1)
         width, height = height, width
     return points
-
-
-def _same_order(found: np.ndarray, right: np.ndarray) -> bool:
-    """Tells whether the found corners start at the right one: no other start brings them closer."""
-    distances = [np.linalg.norm(np.roll(found, start, axis=0) - right, axis=1).mean() for start in range(4)]
-    return int(np.argmin(distances)) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from retinanet.evaluation.charts import draw_reliability, draw_risk_coverage
 from retinanet.evaluation.failure_causes import cause
 from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
-from retinanet.evaluation.outcomes import NO_METER, Result
+from retinanet.evaluation.outcomes import NO_METER, Outcome
 from retinanet.evaluation.tables import all_tables, confidences, confusion
 from retinanet.evaluation.text import MISSING, align
 from retinanet.files import write_text
@@ -18,12 +18,12 @@ FAILURES_FOLDER = "failures"
 _DIGITS = (*"0123456789", MISSING)
 
 
-def write_report(folder: Path, results: Sequence[Result]) -> Path:
+def write_report(folder: Path, outcomes: Sequence[Outcome]) -> Path:
     """Writes `index.html`, `results.json`, `risk_coverage.png` and `reliability.png`.
 
     Args:
         folder: made where it is missing; the failures' pictures are expected in FAILURES_FOLDER below it.
-        results: of every photo.
+        outcomes: of every photo.
 
     Returns:
         The path of the page.
@@ -31,40 +31,40 @@ def write_report(folder: Path, results: Sequence[Result]) -> Path:
     Raises:
         UserError: a file cannot be written.
     """
-    write_text(folder / "results.json", json.dumps([result.to_dict() for result in results], indent=1))
-    metered = [result for result in results if result.right]
-    names = dict.fromkeys(result.source for result in metered)
-    sets = {name: confidences([result for result in metered if result.source == name]) for name in names}
+    write_text(folder / "results.json", json.dumps([outcome.to_dict() for outcome in outcomes], indent=1))
+    metered = [outcome for outcome in outcomes if outcome.right]
+    names = dict.fromkeys(outcome.source for outcome in metered)
+    sets = {name: confidences([outcome for outcome in metered if outcome.source == name]) for name in names}
     charts = []
     if metered:
         draw_risk_coverage(folder / "risk_coverage.png", sets)
-        answered = [result for result in metered if result.recognition.success]
+        answered = [outcome for outcome in metered if outcome.recognition.success]
         draw_reliability(folder / "reliability.png", {f"{len(answered)} answers": confidences(answered)})
         charts = ["risk_coverage.png", "reliability.png"]
-    write_text(folder / "index.html", page(results, charts))
+    write_text(folder / "index.html", page(outcomes, charts))
     return folder / "index.html"
 
 
-def page(results: Sequence[Result], charts: Sequence[str]) -> str:
+def page(outcomes: Sequence[Outcome], charts: Sequence[str]) -> str:
     """Returns the page; the failures come worst first, that is the most confident first.
 
     Args:
-        results: of every photo.
+        outcomes: of every photo.
         charts: pictures to show, relative to the page.
     """
     failures = sorted(
-        (result for result in results if not result.text_right),
-        key=lambda result: (-result.recognition.confidence, result.source, result.name, result.turns),
+        (outcome for outcome in outcomes if not outcome.text_right),
+        key=lambda outcome: (-outcome.recognition.confidence, outcome.source, outcome.name, outcome.turns),
     )
-    causes = Counter(cause(result) for result in failures).most_common()
-    parts = [f"<h2>{escape(title)}</h2>{_table(columns, rows)}" for title, columns, rows in all_tables(results)]
+    causes = Counter(cause(outcome) for outcome in failures).most_common()
+    parts = [f"<h2>{escape(title)}</h2>{_table(columns, rows)}" for title, columns, rows in all_tables(outcomes)]
     parts += [f"<img src='{escape(chart)}' alt='{escape(chart)}'>" for chart in charts]
-    parts.append(f"<h2>Confusion of digits</h2>{_confusion(results)}")
+    parts.append(f"<h2>Confusion of digits</h2>{_confusion(outcomes)}")
     parts.append(f"<h2>{len(failures)} failures by cause</h2>")
     parts.append(_table(("cause", "views"), [(name, str(count)) for name, count in causes]))
     parts.append("<h2>Failures, the most confident first</h2>")
     parts.append("<p>Green: the window that was found, a dot on its first corner. Blue: the labelled one.</p>")
-    parts.append(failure_cards([_failure(result) for result in failures]))
+    parts.append(failure_cards([_failure(outcome) for outcome in failures]))
     return html_page("Evaluation", parts)
 
 
@@ -74,9 +74,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _confusion(results: Sequence[Result]) -> str:
+def _confusion(outcomes: Sequence[Outcome]) -> str:
     """Returns the table of right digits (rows) and what was read (columns); wrong ones are shaded by their share."""
-    counts = confusion(results)
+    counts = confusion(outcomes)
     rows = []
     for right in _DIGITS:
         total = max(sum(counts[right, read] for read in _DIGITS), 1)
@@ -91,18 +91,18 @@ def _confusion(results: Sequence[Result]) -> str:
     return f"<table><tr><th>right \\ read</th>{head}</tr>{''.join(rows)}</table>"
 
 
-def _failure(result: Result) -> str:
-    found = result.recognition
-    right = " or ".join(result.right[:4]) or ("no meter" if result.source == NO_METER else "nothing that can be read")
-    facts = [f"{found.confidence:.0%} sure", cause(result)]
-    if result.right:
-        facts.append(f"overlap {result.iou:.2f}")
+def _failure(outcome: Outcome) -> str:
+    found = outcome.recognition
+    right = " or ".join(outcome.right[:4]) or ("no meter" if outcome.source == NO_METER else "nothing that can be read")
+    facts = [f"{found.confidence:.0%} sure", cause(outcome)]
+    if outcome.right:
+        facts.append(f"overlap {outcome.window.iou:.2f}")
     others = ", ".join(f"{text} {share:.0%}" for text, share in found.alternatives[1:])
     if others:
         facts.append(f"or {others}")
-    notes = ("; ".join(facts), f"{result.source} {result.name}, turned {90 * result.turns} degrees")
+    notes = ("; ".join(facts), f"{outcome.source} {outcome.name}, turned {90 * outcome.turns} degrees")
     return failure_card(
-        FAILURES_FOLDER, result.pictures, _marked(found.text or found.reason, result.right), right, notes
+        FAILURES_FOLDER, outcome.pictures, _marked(found.text or found.reason, outcome.right), right, notes
     )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.pipeline import MeterReader, Recognition, RecognizedDigit
+from deploy.recognition.recognition import Recognition, RecognizedDigit
 
 TIMEOUT_SECONDS = 60
 

@@ -9,13 +9,15 @@ from tqdm import tqdm
 
 from deploy.recognition.classes import LEGIBLE_CLASSES
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.label_studio.crops import CROP_PREFIX, WINDOW_NUMBER, photo_name
 from retinanet.datasets.label_studio.export import find_file, read_tasks, without_upload_prefix
 from retinanet.datasets.label_studio.photos import reading_text
 from retinanet.datasets.loading import load_split
+from retinanet.datasets.records import ReadingKind
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.training.epoch_metrics import texts_match
+from retinanet.evaluation.outcomes import Outcome
+from retinanet.evaluation.text import score_text
 
 COUNTER_CLASS = "analog"
 PERCENTILES = (50, 90, 99)
@@ -34,42 +36,16 @@ class ReadablePhoto:
     readings: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What was read on a photo, and whether it is right; of several windows any will do."""
-
-    photo: ReadablePhoto
-    recognition: Recognition
-
-    @property
-    def text_right(self) -> bool:
-        """Returns whether the whole text is right, comma included."""
-        return self._any(lambda text: text)
-
-    @property
-    def integer_right(self) -> bool:
-        """Returns whether all is right that stands before the comma."""
-        return self._any(lambda text: text.partition(",")[0])
-
-    @property
-    def digits_right(self) -> bool:
-        """Returns whether all digits are right, wherever the comma stands."""
-        return self._any(lambda text: text.replace(",", ""))
-
-    def to_dict(self) -> dict:
-        """Returns plain values for JSON."""
-        return {
-            "file": str(self.photo.path),
-            "right": list(self.photo.readings),
-            "text_right": self.text_right,
-            "integer_right": self.integer_right,
-            "digits_right": self.digits_right,
-            **self.recognition.to_dict(),
-        }
-
-    def _any(self, part: Callable[[str], str]) -> bool:
-        read = self.recognition.text
-        return bool(read) and any(texts_match(part(read), part(right)) for right in self.photo.readings)
+def as_dict(outcome: Outcome) -> dict:
+    """Returns an outcome as plain values for JSON."""
+    return {
+        "file": outcome.name,
+        "right": list(outcome.right),
+        "text_right": outcome.score.text_right,
+        "integer_right": outcome.score.integer_right,
+        "digits_right": outcome.score.row_right,
+        **outcome.recognition.to_dict(),
+    }
 
 
 def readable_photos(
@@ -116,8 +92,10 @@ def readable_photos(
     return chosen
 
 
-def measure(photos: Sequence[ReadablePhoto], read: Callable[[Sequence[Path]], list[Recognition]], batch_size: int):
-    """Returns an outcome for each photo.
+def measure(
+    photos: Sequence[ReadablePhoto], read: Callable[[Sequence[Path]], list[Recognition]], batch_size: int
+) -> list[Outcome]:
+    """Returns an outcome for each photo, its name the path; of several windows any reading will do.
 
     Args:
         photos: what to read.
@@ -132,9 +110,15 @@ def measure(photos: Sequence[ReadablePhoto], read: Callable[[Sequence[Path]], li
         for start in range(0, len(photos), batch_size):
             batch = photos[start : start + batch_size]
             recognitions = read([photo.path for photo in batch])
-            outcomes += [Outcome(*pair) for pair in zip(batch, recognitions, strict=True)]
+            outcomes += [outcome_of(*pair) for pair in zip(batch, recognitions, strict=True)]
             progress.update(len(batch))
     return outcomes
+
+
+def outcome_of(photo: ReadablePhoto, recognition: Recognition) -> Outcome:
+    """Returns what came of a photo, named by its path; of several readings any will do."""
+    score = score_text(recognition.text, photo.readings, ReadingKind.WHOLE)
+    return Outcome(photo.readings, score, recognition, name=str(photo.path))
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict:
@@ -145,9 +129,9 @@ def summary(outcomes: Sequence[Outcome]) -> dict:
         and `interval`, its 95 % interval, 0 to 1. `seconds`: the percentiles p50, p90 and p99.
     """
     right = {
-        "recognition_rate": [outcome.text_right for outcome in outcomes],
-        "integer_part": [outcome.integer_right for outcome in outcomes],
-        "digits": [outcome.digits_right for outcome in outcomes],
+        "recognition_rate": [outcome.score.text_right for outcome in outcomes],
+        "integer_part": [outcome.score.integer_right for outcome in outcomes],
+        "digits": [outcome.score.row_right for outcome in outcomes],
     }
     seconds = [outcome.recognition.seconds["total"] for outcome in outcomes]
     return {

@@ -10,9 +10,9 @@ from tqdm import tqdm
 from deploy.recognition.classes import STAGE1_CLASSES
 from retinanet.datasets.input_pipeline import window_corners
 from retinanet.datasets.loading import load_split
+from retinanet.evaluation.all_windows import BATCH_SIZE, AllWindows
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.window_finder import BATCH_SIZE, WindowFinder
-from retinanet.evaluation.windows import ClassCounts, Windows, class_counts, confusion_matrix, corner_error
+from retinanet.evaluation.windows import ClassCounts, Windows, class_counts, confusion_matrix, mean_corner_error
 from retinanet.models.checkpoints import load_model
 
 BINARY_CLASSES = ("analog", "digital")
@@ -68,7 +68,7 @@ def measure(
     Raises:
         UserError: the model or the dataset is of the wrong stage, or the split is empty.
     """
-    finder = WindowFinder(load_model(model, stage=1), second_look)
+    finder = AllWindows(load_model(model, stage=1), second_look)
     examples, count = load_split([dataset], 1, split)
     fold = fold_illegible if binary else lambda classes: classes
     photos = []
@@ -86,7 +86,7 @@ def measure(
         matrix = confusion_matrix(photos, len(names), threshold)
         reports.append(Report(threshold, names, matrix, tuple(class_counts(matrix))))
     windows = sum(len(labelled.classes) for labelled, _ in photos)
-    return Stage1Result(len(photos), windows, corner_error(photos), tuple(reports))
+    return Stage1Result(len(photos), windows, mean_corner_error(photos), tuple(reports))
 
 
 def labelled_windows(example: dict) -> Windows:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.outcomes import NO_METER, Result
+from retinanet.evaluation.outcomes import NO_METER, Outcome
 from retinanet.evaluation.risk_coverage import accuracy_at, coverage_at, expected_calibration_error
 
 CONFIDENT_SHARE, AIM_ACCURACY = 0.85, 0.99
@@ -55,34 +55,34 @@ def median(values: Sequence[float]) -> Figure:
     return Figure(float(np.median(ordered)), float(ordered[low]), float(ordered[high]))
 
 
-def rows_by_rotation(results: Iterable[Result]) -> list[tuple[str, ...]]:
+def rows_by_rotation(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """Returns the cells of COLUMNS for each set at each rotation; photos without a meter have no row."""
-    return _rows(results, lambda result: f"{result.source} {90 * result.turns} deg")
+    return _rows(outcomes, lambda outcome: f"{outcome.source} {90 * outcome.turns} deg")
 
 
-def rows_by_wheels(results: Iterable[Result]) -> list[tuple[str, ...]]:
+def rows_by_wheels(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """Returns the cells of COLUMNS for each number of labelled wheels, over all sets and rotations."""
     wheels = {0: "wheels not labelled"}
-    ordered = sorted(results, key=lambda result: result.score.wheels or 99)
-    return _rows(ordered, lambda result: wheels.get(result.score.wheels, f"{result.score.wheels} wheels"))
+    ordered = sorted(outcomes, key=lambda outcome: outcome.score.wheels or 99)
+    return _rows(ordered, lambda outcome: wheels.get(outcome.score.wheels, f"{outcome.score.wheels} wheels"))
 
 
-def rows_of_confidence(results: Sequence[Result]) -> list[tuple[str, ...]]:
+def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     """Returns the cells of CONFIDENCE_COLUMNS for each set, over all rotations, and for all of them together.
 
     Of the photos whose reading is known. Those without an answer are never accepted and count as wrong; the calibration
     error is over the answers alone.
     """
-    groups = _groups(results, lambda result: result.source)
+    groups = _groups(outcomes, lambda outcome: outcome.source)
     if len(groups) > 1:
-        groups["all sets"] = [result for part in groups.values() for result in part]
+        groups["all sets"] = [outcome for part in groups.values() for outcome in part]
     rows = []
     for name, everything in groups.items():
-        part = [result for result in everything if result.right]
+        part = [outcome for outcome in everything if outcome.right]
         if not part:
             continue
         confidence, right = confidences(part)
-        answered = np.array([result.recognition.success for result in part])
+        answered = np.array([outcome.recognition.success for outcome in part])
         photos = _photos(part)
         accepted = max(1, int(CONFIDENT_SHARE * photos))
         best = accuracy_at(CONFIDENT_SHARE, confidence, right)
@@ -99,30 +99,30 @@ def rows_of_confidence(results: Sequence[Result]) -> list[tuple[str, ...]]:
     return rows
 
 
-def rows_without_meter(results: Iterable[Result]) -> list[tuple[str, ...]]:
+def rows_without_meter(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """Returns (rotation, photos, share answered with digits) of the photos without a meter."""
     rows = []
-    parts: dict[int, list[Result]] = {}
-    for result in results:
-        if result.source == NO_METER:
-            parts.setdefault(result.turns, []).append(result)
+    parts: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.source == NO_METER:
+            parts.setdefault(outcome.turns, []).append(outcome)
     for turns, part in parts.items():
-        answered = sum(result.recognition.success for result in part)
+        answered = sum(outcome.recognition.success for outcome in part)
         rows.append((f"no meter {90 * turns} deg", str(len(part)), str(share(answered, len(part)))))
     return rows
 
 
-def confidences(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray]:
+def confidences(outcomes: Sequence[Outcome]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the confidence (n,) and whether the whole text is right (n,)."""
     return (
-        np.array([result.recognition.confidence for result in results]),
-        np.array([result.text_right for result in results]),
+        np.array([outcome.recognition.confidence for outcome in outcomes]),
+        np.array([outcome.text_right for outcome in outcomes]),
     )
 
 
-def confusion(results: Iterable[Result]) -> Counter[tuple[str, str]]:
+def confusion(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
     """Returns how often each right digit was read as which; an empty one was left out or made up."""
-    return Counter(pair for result in results for pair in result.score.pairs)
+    return Counter(pair for outcome in outcomes for pair in outcome.score.pairs)
 
 
 def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -138,8 +138,8 @@ def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def all_tables(results: Sequence[Result]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-    """Returns title, columns and rows of each table that the results fill."""
+def all_tables(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Returns title, columns and rows of each table that the outcomes fill."""
     without = ("photos without a meter", "photos", "answered with digits")
     tables = [
         ("In per cent, with 95 % intervals; corner error: median, in per cent of the window's height", COLUMNS),
@@ -148,34 +148,34 @@ def all_tables(results: Sequence[Result]) -> list[tuple[str, tuple[str, ...], li
         ("Photos without a meter", without),
     ]
     makers = (rows_by_rotation, rows_by_wheels, rows_of_confidence, rows_without_meter)
-    filled = [(*table, make(results)) for table, make in zip(tables, makers, strict=True)]
+    filled = [(*table, make(outcomes)) for table, make in zip(tables, makers, strict=True)]
     return [table for table in filled if table[2]]
 
 
-def _rows(results: Iterable[Result], name_of: Callable[[Result], str]) -> list[tuple[str, ...]]:
+def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> list[tuple[str, ...]]:
     rows = []
-    for name, part in _groups(results, name_of).items():
-        readable = [result for result in part if result.right]
+    for name, part in _groups(outcomes, name_of).items():
+        readable = [outcome for outcome in part if outcome.right]
         photos = _photos(part)
-        digits = sum(result.score.digits for result in part)
-        digits_right = sum(result.score.digits_right for result in part)
+        digits = sum(outcome.score.digits for outcome in part)
+        digits_right = sum(outcome.score.digits_right for outcome in part)
         flags = {
-            "window": [result.window_found for result in part if not np.isnan(result.iou)],
-            "class": [result.class_right for result in part],
-            "integer": [result.score.integer_right for result in readable],
-            "text": [result.text_right for result in readable],
+            "window": [outcome.window.found for outcome in part if not np.isnan(outcome.window.iou)],
+            "class": [outcome.class_right for outcome in part],
+            "integer": [outcome.score.integer_right for outcome in readable],
+            "text": [outcome.text_right for outcome in readable],
         }
         views = len(part) / max(photos, 1)
         shares = {
             column: str(share(sum(values), len(values), round(len(values) / views))) for column, values in flags.items()
         }
-        seconds = np.median([result.recognition.seconds["total"] for result in part])
+        seconds = np.median([outcome.recognition.seconds["total"] for outcome in part])
         rows.append(
             (
                 name,
                 str(photos),
                 shares["window"],
-                str(median([result.corner_error for result in part])),
+                str(median([outcome.window.corner_error for outcome in part])),
                 shares["class"],
                 str(share(digits_right, digits, round(digits * photos / len(part)))),
                 shares["integer"],
@@ -186,14 +186,14 @@ def _rows(results: Iterable[Result], name_of: Callable[[Result], str]) -> list[t
     return rows
 
 
-def _groups(results: Iterable[Result], name_of: Callable[[Result], str]) -> dict[str, list[Result]]:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        if result.source != NO_METER:
-            groups.setdefault(name_of(result), []).append(result)
+def _groups(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.source != NO_METER:
+            groups.setdefault(name_of(outcome), []).append(outcome)
     return groups
 
 
-def _photos(results: Iterable[Result]) -> int:
-    """Returns how many photos the results are of: a photo that was turned is no further one."""
-    return len({(result.source, result.name) for result in results})
+def _photos(outcomes: Iterable[Outcome]) -> int:
+    """Returns how many photos the outcomes are of: a photo that was turned is no further one."""
+    return len({(outcome.source, outcome.name) for outcome in outcomes})

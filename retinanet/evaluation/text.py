@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 from retinanet.datasets.records import ReadingKind
-from retinanet.training.epoch_metrics import texts_match
 
 MISSING = ""
 
@@ -16,6 +15,7 @@ class TextScore:
     Attributes:
         text_right: the whole text, comma included where the label tells it.
         integer_right: what stands before the comma; the whole text where the label has no comma.
+        row_right: all digits, wherever the comma stands.
         pairs: (right, read) digits side by side; MISSING stands for a digit left out or made up. `?` in the label
             gives no pair.
         wheels: digits of the label; 0 where the label is a number.
@@ -23,6 +23,7 @@ class TextScore:
 
     text_right: bool
     integer_right: bool
+    row_right: bool
     pairs: tuple[tuple[str, str], ...]
     wheels: int
 
@@ -48,29 +49,37 @@ def score_text(read: str, readings: tuple[str, ...], kind: ReadingKind = Reading
         kind: what they tell.
     """
     if not readings:
-        return TextScore(not read, not read, (), 0)
+        return nothing_to_read(read)
     numeric = kind is ReadingKind.NUMBER
     whole_matches, integer_matches = {
         ReadingKind.WHOLE: (texts_match, _integers_match),
-        ReadingKind.DIGITS: (text_matches, _integers_match),
-        ReadingKind.NUMBER: (number_matches, _whole_numbers_match),
+        ReadingKind.DIGITS: (_labelled_part_matches, _labelled_integers_match),
+        ReadingKind.NUMBER: (numbers_match, _whole_numbers_match),
     }[kind]
     alignments = [align(_digits(reading, numeric), _digits(read, numeric)) for reading in readings]
     pairs = max(alignments, key=lambda pairs: sum(right in ("?", got) for right, got in pairs))
     return TextScore(
         text_right=any(whole_matches(read, reading) for reading in readings),
         integer_right=any(integer_matches(read, reading) for reading in readings),
+        row_right=any(texts_match(_digits(read, numeric), _digits(reading, numeric)) for reading in readings),
         pairs=tuple(pair for pair in pairs if pair[0] != "?"),
         wheels=0 if numeric else len(_digits(readings[0], False)),
     )
 
 
-def text_matches(read: str, right: str) -> bool:
-    """Tells whether a text is right; a labelled text without a comma says nothing about the fraction."""
-    return texts_match(read if "," in right else read.replace(",", ""), right)
+def nothing_to_read(read: str) -> TextScore:
+    """Returns the score where there is no reading, on a photo without a meter for one: only no text is right."""
+    return TextScore(not read, not read, not read, (), 0)
 
 
-def number_matches(read: str, right: str) -> bool:
+def texts_match(read: str, right: str) -> bool:
+    """Tells whether a text is the right one; `?` in the right one lets any digit pass."""
+    return len(read) == len(right) and all(
+        a == b or (b == "?" and a.isdecimal()) for a, b in zip(read, right, strict=True)
+    )
+
+
+def numbers_match(read: str, right: str) -> bool:
     """Tells whether a text, comma included, is the labelled number."""
     return bool(read) and math.isclose(float(read.replace(",", ".")), float(right), abs_tol=1e-9)
 
@@ -99,10 +108,16 @@ def align(right: str, read: str) -> list[tuple[str, str]]:
     return pairs[::-1]
 
 
+def _labelled_part_matches(read: str, right: str) -> bool:
+    return texts_match(read if "," in right else read.replace(",", ""), right)
+
+
 def _integers_match(read: str, right: str) -> bool:
-    if "," not in right:
-        return text_matches(read, right)
     return texts_match(read.partition(",")[0], right.partition(",")[0])
+
+
+def _labelled_integers_match(read: str, right: str) -> bool:
+    return _integers_match(read, right) if "," in right else _labelled_part_matches(read, right)
 
 
 def _whole_numbers_match(read: str, right: str) -> bool:

@@ -1,4 +1,4 @@
-"""The confusion matrix of found windows: which labelled window each detection stands for, and what is counted then."""
+"""What is a found window, how far its corners are off, and the confusion matrix of all windows of photos."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,8 +7,65 @@ import numpy as np
 
 from deploy.recognition.geometry import polygon_iou, side_lengths
 
+# A window is found where the quadrilaterals overlap by more, unless a set says otherwise.
+LEAST_IOU = 0.75
 # From this overlap on a detection means the window, and the distance of its corners is measured.
 LEAST_IOU_OF_ERROR = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowScore:
+    """How a found window compares with the labelled one.
+
+    Attributes:
+        iou: overlap of the two, 0 to 1; nan where no window is labelled.
+        found: overlap above the limit, corners in the reading's order where that is known.
+        corner_error: mean distance of the found corners from the labelled ones in per cent of the window's height;
+            nan where there is no window or no order of corners is known.
+    """
+
+    iou: float
+    found: bool
+    corner_error: float
+
+
+NOT_LABELLED = WindowScore(float("nan"), False, float("nan"))
+NO_WINDOW = WindowScore(0.0, False, float("nan"))
+
+
+def score_window(
+    found: np.ndarray | None, labelled: np.ndarray, least_iou: float = LEAST_IOU, outline: np.ndarray | None = None
+) -> WindowScore:
+    """Returns how a found window compares with the labelled one.
+
+    Args:
+        found: corners (4, 2) from the reading's top-left clockwise; None if no window was found.
+        labelled: corners (4, 2) in the same order.
+        least_iou: a window counts as found above this overlap.
+        outline: points (n, 2) of the true outline, where corners do not tell the reading's order; only its overlap
+            counts then.
+    """
+    if found is None:
+        return NO_WINDOW
+    if outline is not None:
+        iou = polygon_iou(found, outline)
+        return WindowScore(iou, iou > least_iou, float("nan"))
+    iou = polygon_iou(found, labelled)
+    return WindowScore(iou, iou > least_iou and _starts_right(found, labelled), corner_error(found, labelled))
+
+
+def corner_error(found: np.ndarray, labelled: np.ndarray) -> float:
+    """Returns the mean distance of found from labelled corners, (4, 2) each, in per cent of the window's height.
+
+    A detection that starts at another corner of the reading is far off.
+    """
+    return 100 * float(np.linalg.norm(found - labelled, axis=1).mean()) / side_lengths(labelled)[1]
+
+
+def _starts_right(found: np.ndarray, labelled: np.ndarray) -> bool:
+    """Tells whether the found corners start at the right one: no other start brings them closer."""
+    distances = [np.linalg.norm(np.roll(found, start, axis=0) - labelled, axis=1).mean() for start in range(4)]
+    return int(np.argmin(distances)) == 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,18 +170,13 @@ def class_counts(matrix: np.ndarray) -> list[ClassCounts]:
     return counts
 
 
-def corner_error(photos: Sequence[tuple[Windows, Windows]]) -> float:
-    """Returns the mean distance of found from labelled corners in per cent of the window's height; NaN without any.
-
-    It is taken over the windows that a detection overlaps by more than 0.3, whatever its class. A detection that
-    starts at another corner of the reading is far off.
-    """
-    errors = []
-    for labelled, found in photos:
-        for window, detection in match(labelled, found, LEAST_IOU_OF_ERROR):
-            corners = labelled.corners[window]
-            distance = np.linalg.norm(found.corners[detection] - corners, axis=1).mean()
-            errors.append(100 * distance / side_lengths(corners)[1])
+def mean_corner_error(photos: Sequence[tuple[Windows, Windows]]) -> float:
+    """Returns the mean corner error over all windows that a detection overlaps by more than 0.3; NaN without any."""
+    errors = [
+        corner_error(found.corners[detection], labelled.corners[window])
+        for labelled, found in photos
+        for window, detection in match(labelled, found, LEAST_IOU_OF_ERROR)
+    ]
     return float(np.mean(errors)) if errors else float("nan")
 
 

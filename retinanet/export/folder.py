@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import WINDOW_MARGIN, expand_corners
+from deploy.recognition.geometry import expand_corners
 from deploy.recognition.manifest import (
     FLOAT16,
     FLOAT32,
@@ -25,18 +24,17 @@ from deploy.recognition.manifest import (
     STAGES,
     check_models,
 )
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.runtime import Models, load_stage
 from deploy.recognition.runtimes import OnnxNetwork, OpenVinoNetwork
-from deploy.recognition.settings import Settings
+from deploy.recognition.settings import WINDOW_MARGIN, Settings
 from deploy.recognition.window import letterbox
-from retinanet.config import ModelConfig
 from retinanet.datasets.synthetic.photos import draw_photo
 from retinanet.export import formats, int8
 from retinanet.files import lock_folder, replace_folder
 from retinanet.models.checkpoints import load_model
-from retinanet.models.detector import DETECTIONS, Detector
+from retinanet.models.detector import detector
 
 PACKAGES = {
     SAVEDMODEL: ("tensorflow", "keras", "keras-cv", "numpy"),
@@ -62,10 +60,9 @@ def export_models(
 ) -> None:
     """Writes `stage1/`, `stage2/` and `manifest.json` into the output folder, all or nothing.
 
-    Each model takes `images`, uint8 RGB (batch, height, width, 3) of its input size. SavedModels give the detections
-    of `retinanet.models.detector`; the other formats give candidates, see `retinanet.export.formats`, of which
-    recognition makes the same detections. Each export is checked against its Keras model before the old folder is
-    replaced. A kill at any moment leaves the old models or the new ones, whole.
+    Each model takes `images`, uint8 RGB (batch, height, width, 3) of its input size, and gives candidates, of which
+    `deploy.recognition.suppression` makes objects by the rules in the manifest. Each export is checked against its
+    Keras model before the old folder is replaced. A kill at any moment leaves the old models or the new ones, whole.
 
     Args:
         keras_dir: folder with `stage1.keras` and `stage2.keras`.
@@ -97,14 +94,14 @@ def export_models(
                 "precision": precision,
             }
             for name, model in models.items():
-                manifest[name] = _describe(model.model_config, keras_dir / f"{name}.keras")
+                manifest[name] = _describe(model, keras_dir / f"{name}.keras")
             manifest |= _describe_all(keras_dir, model_format)
             if precision == INT8:
                 manifest["calibration"] = _export_int8(models, partial, manifest, calibration)
             else:
                 for name, model in models.items():
                     print(f"{name}: exporting", flush=True)
-                    _EXPORTS[model_format](model, partial / name, precision)
+                    _export(model, partial / name, model_format, precision == FLOAT16)
             for model in models.values():
                 _check(model, partial, manifest)
             manifest["files"] = {
@@ -121,12 +118,14 @@ def export_models(
     print(f"models: {output}, {model_format} {precision}, version {manifest['model_version']}")
 
 
-def _describe(config: ModelConfig, source: Path) -> dict:
+def _describe(model, source: Path) -> dict:
+    config = model.model_config
     return {
         "classes": list(config.class_names),
         "input_size": [config.input_height, config.input_width],
         "made_from": _digest(source),
-        "suppression": dataclasses.asdict(formats.suppression_rules(config)),
+        "suppression": dataclasses.asdict(model.suppression),
+        "window_margin": list(WINDOW_MARGIN),
     }
 
 
@@ -152,32 +151,15 @@ def _version(manifest: dict) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _export_savedmodel(model, folder: Path, precision: str) -> None:
-    import tensorflow as tf
-
-    config = model.model_config
-    module = tf.Module()
-    module.model = model
-    shape = (None, config.input_height, config.input_width, 3)
-
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
-    def serve(images):
-        return DETECTIONS[config.stage](model.forward(tf.cast(images, tf.float32)), config)
-
-    tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": serve})
-
-
-def _export_onnx(model, folder: Path, precision: str) -> None:
+def _export(model, folder: Path, model_format: str, half: bool) -> None:
+    if model_format == SAVEDMODEL:
+        formats.write_savedmodel(model, folder)
+        return
     folder.mkdir(parents=True)
-    formats.write_onnx(model, folder / OnnxNetwork.FILE)
-
-
-def _export_openvino(model, folder: Path, precision: str) -> None:
-    folder.mkdir(parents=True)
-    formats.write_openvino(formats.to_openvino(model), folder / OpenVinoNetwork.FILE, precision == FLOAT16)
-
-
-_EXPORTS = {SAVEDMODEL: _export_savedmodel, ONNX: _export_onnx, OPENVINO: _export_openvino}
+    if model_format == ONNX:
+        formats.write_onnx(model, folder / OnnxNetwork.FILE)
+    else:
+        formats.write_openvino(formats.to_openvino(model), folder / OpenVinoNetwork.FILE, half)
 
 
 def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path | None) -> dict:
@@ -193,7 +175,7 @@ def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path |
         formats.write_openvino(converted[name], exact / name / OpenVinoNetwork.FILE)
     stages = [load_stage(exact, stage, manifest) for stage in STAGES]
     sizes = [models[stage].model_config for stage in STAGES]
-    reader = MeterReader(Models(*stages, sizes[0].input_width, (sizes[1].input_width, sizes[1].input_height)))
+    reader = MeterReader(Models(*stages, sizes[0].input_height, (sizes[1].input_height, sizes[1].input_width)))
     pictures = int8.calibration_pictures(reader, calibration)
     for name, model in converted.items():
         print(f"{name}: to int8, calibrated on {pictures.origin}; takes some minutes", flush=True)
@@ -207,17 +189,17 @@ def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path |
 def _check(model, folder: Path, manifest: dict) -> None:
     """Compares the export with its Keras model on a drawn meter, cut as the stage sees it, and on noise."""
     config, tolerance = model.model_config, TOLERANCES[manifest["precision"]]
-    size = (config.input_width, config.input_height)
+    size = (config.input_height, config.input_width)
     photo = draw_photo(*CHECK_PHOTO)
     pixels = photo.load()
-    if config.stage == 1:
+    if model.stage == 1:
         example = letterbox(pixels, config.input_width).picture
     else:
         example = rectify_window(pixels, expand_corners(photo.windows[0].corners, *WINDOW_MARGIN), size)
     noise = np.random.default_rng(0).integers(0, 256, example.shape, np.uint8)
     images = np.stack([example, noise])
-    name = f"stage{config.stage}"
-    expected, got = Detector(model)(images.astype(np.float32)), load_stage(folder, name, manifest)(images)
+    name = f"stage{model.stage}"
+    expected, got = detector(model)(images.astype(np.float32)), load_stage(folder, name, manifest)(images)
     sure = expected["scores"] > SURE
     differences = np.abs(expected["scores"] - got["scores"])
     difference = float(differences[sure].max() if manifest["precision"] == INT8 else differences.max())

@@ -9,8 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import find_photos, read_photo
-from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtimes import needed, stderr_unless_it_fails
 from retinanet.datasets.synthetic.photos import draw_photo
 from retinanet.export.formats import INSTALL

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
-from retinanet.models import stage1, stage2  # noqa: F401  (registers the classes that the files name)
+from retinanet.models.stages import MODELS
 
 
 def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = True) -> None:
@@ -41,7 +41,7 @@ def load_model(path: Path, stage: int) -> keras.Model:
         if broken:
             raise UserError(f"{path}: damaged: {broken} cannot be read; train again or take a copy that is whole")
         description = archive.read("config.json").decode()
-    found = [number for number in (1, 2) if f"Stage{number}RetinaNet" in description]
+    found = [number for number, model in MODELS.items() if model.__name__ in description]
     if not found:
         raise UserError(f"{path}: a Keras model, but not one of this project; expected a stage {stage} model")
     if found != [stage]:

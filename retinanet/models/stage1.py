@@ -5,17 +5,29 @@ import keras_cv
 import numpy as np
 from keras import ops
 
+from deploy.recognition.classes import STAGE1_CLASSES
+from deploy.recognition.suppression import CANDIDATES, MIN_SCORE, OVERLAP, Suppression, find_windows
 from retinanet.config import STAGE1, ModelConfig
 from retinanet.models.backbones import pyramid_backbone
 from retinanet.models.layers import FeaturePyramid, anchor_boxes, prediction_heads
 from retinanet.models.trainable import TrainableModel
-from retinanet.models.window_targets import encode_windows
+from retinanet.models.window_targets import decode_windows, encode_windows
 
 # Box centre x, y, log width, log height, and four corners x, y; then the half turn.
 BOX_NUMBERS = 12
 
 # Beside a smooth L1 loss of about 1 an anchor.
 HALF_TURN_WEIGHT = 0.3
+
+MAX_WINDOWS = 8
+SUPPRESSION = Suppression(
+    groups=((tuple(range(len(STAGE1_CLASSES))), MAX_WINDOWS),),
+    min_score=MIN_SCORE,
+    overlap=OVERLAP,
+    candidates=CANDIDATES,
+    voters=60,
+    voting_distance=1.0,
+)
 
 
 @keras.saving.register_keras_serializable("meter_reader")
@@ -31,6 +43,11 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
     (batch, anchors), the logit that the corners start at the end of the reading; and `classification` (batch,
     anchors, classes), logits.
     """
+
+    stage = 1
+    default_config = STAGE1
+    find = staticmethod(find_windows)
+    suppression = SUPPRESSION
 
     def __init__(self, model_config: ModelConfig = STAGE1, backbone_weights: str | None = None, **kwargs):
         backbone = pyramid_backbone(model_config, backbone_weights)
@@ -83,9 +100,26 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
         )
         return (classification + box + half_turn) / normalizer
 
+    def candidates(self, predictions: dict) -> dict:
+        """Returns what `find_windows` takes, with a batch in front, as tensors."""
+        return window_candidates(predictions, self.model_config)
+
     def get_config(self):
         """Returns what from_config needs; the parts are made anew from the model's configuration."""
         return self.own_config()
+
+
+def window_candidates(predictions: dict, config: ModelConfig) -> dict:
+    """Returns what `find_windows` of deploy/recognition takes, with a batch in front, as tensors."""
+    anchors = anchor_boxes(config)
+    boxes, corners = decode_windows(predictions["box"], anchors)
+    return {
+        "boxes": boxes,
+        # no shape but the batch may be open
+        "corners": ops.reshape(corners, (-1, len(anchors), 4, 2)),
+        "half_turn": predictions["half_turn"],
+        "class_scores": ops.sigmoid(predictions["classification"]),
+    }
 
 
 def nearer_way_up(deltas, predicted):

@@ -5,6 +5,8 @@ import keras_cv
 import numpy as np
 from keras import ops
 
+from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS, STAGE2_CLASSES
+from deploy.recognition.suppression import CANDIDATES, MIN_SCORE, OVERLAP, Suppression, find_digits
 from retinanet.config import STAGE2, ModelConfig
 from retinanet.models.backbones import pyramid_backbone
 from retinanet.models.layers import FeaturePyramid, anchor_boxes, anchor_generator, prediction_heads
@@ -18,6 +20,20 @@ BOX_VARIANCE = (0.1, 0.1, 0.2, 0.2)
 POSITIVE_IOU = 0.45
 NEGATIVE_IOU = 0.35
 
+# Wheels exclude one another whatever they read, as one place shows one digit; the point and the fraction lie over
+# or between wheels and are suppressed among themselves.
+_POINT, _FRACTION = STAGE2_CLASSES.index(POINT_CLASS), STAGE2_CLASSES.index(FRACTION_CLASS)
+SUPPRESSION = Suppression(
+    groups=(
+        (tuple(number for number in range(len(STAGE2_CLASSES)) if number not in (_POINT, _FRACTION)), 20),
+        ((_POINT,), 6),
+        ((_FRACTION,), 6),
+    ),
+    min_score=MIN_SCORE,
+    overlap=OVERLAP,
+    candidates=CANDIDATES,
+)
+
 
 @keras.saving.register_keras_serializable("meter_reader")
 class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
@@ -26,6 +42,11 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
     Inputs are RGB pixels 0..255, (batch, 128, 256, 3); labels a dictionary of `boxes` (batch, n, 4), xyxy in pixels,
     and `classes` (batch, n), padded with -1.
     """
+
+    stage = 2
+    default_config = STAGE2
+    find = staticmethod(find_digits)
+    suppression = SUPPRESSION
 
     def __init__(self, model_config: ModelConfig = STAGE2, backbone_weights: str | None = None, **kwargs):
         classification_head, box_head = prediction_heads(model_config, numbers_per_anchor=4)
@@ -64,9 +85,22 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
         """Returns the raw predictions; KerasCV's network takes its input by name."""
         return self({"images": images}, training=False)
 
+    def candidates(self, predictions: dict) -> dict:
+        """Returns what `find_digits` takes, with a batch in front, as tensors."""
+        return digit_candidates(predictions, self.model_config)
+
     def get_config(self):
         """Returns what from_config needs; the parts are made anew from the model's configuration."""
         return self.own_config()
+
+
+def digit_candidates(predictions: dict, config: ModelConfig) -> dict:
+    """Returns what `find_digits` of deploy/recognition takes, with a batch in front; boxes in shares of the window."""
+    size = np.array([config.input_width, config.input_height] * 2, np.float32)
+    return {
+        "boxes": decode_boxes(predictions["box"], config) / size,
+        "class_scores": ops.sigmoid(predictions["classification"]),
+    }
 
 
 def decode_boxes(deltas, config: ModelConfig):

@@ -1,7 +1,11 @@
 """What both stages add to a Keras model, so that a file of it can be trained on."""
 
-import keras
+from collections.abc import Callable
 
+import keras
+import numpy as np
+
+from deploy.recognition.suppression import Suppression
 from retinanet.config import ModelConfig
 
 
@@ -9,10 +13,18 @@ class TrainableModel:
     """What both stages add to a Keras model: a configuration and a training state that travel in the file.
 
     Attributes:
+        stage: 1 or 2.
+        default_config: of a fresh model.
+        find: from the candidates of one picture, and `suppression`, to its objects.
+        suppression: how candidates become objects; it goes into the manifest of exported models.
         model_config: sizes, anchors and class names.
         training_state: JSON-ready figures of the training so far, such as the epochs done.
     """
 
+    stage: int
+    default_config: ModelConfig
+    find: Callable[..., dict[str, np.ndarray]]
+    suppression: Suppression
     model_config: ModelConfig
     training_state: dict
 
@@ -34,6 +46,10 @@ class TrainableModel:
     def forward(self, images):
         """Returns the raw predictions for RGB pixels (batch, height, width, 3), 0..255, as used after training."""
         return self(images, training=False)
+
+    def candidates(self, predictions: dict) -> dict:
+        """Returns what `find` takes, with a batch in front, from the raw predictions, as tensors."""
+        raise NotImplementedError
 
     def get_compile_config(self) -> dict:
         """Returns the optimizer; the losses belong to the stage."""

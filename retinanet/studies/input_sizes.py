@@ -18,12 +18,12 @@ import numpy as np
 
 from deploy.recognition import manifest
 from deploy.recognition.confidence import ConfidenceModel
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
-from deploy.recognition.suppression import find_digits, find_windows
 from retinanet import cli
 from retinanet.benchmark.table import as_markdown
+from retinanet.evaluation.outcomes import Outcome
 from retinanet.export import formats
 from retinanet.models.checkpoints import load_model
 from retinanet.studies import labelled_photos
@@ -56,9 +56,7 @@ def openvino_network(model) -> OpenVinoNetwork:
 
 def detector(model) -> Detector:
     """Returns a model of a stage under OpenVINO in float32, as `Models` holds it."""
-    config = model.model_config
-    find = find_windows if config.stage == 1 else find_digits
-    return Detector(openvino_network(model), functools.partial(find, rules=formats.suppression_rules(config)))
+    return Detector(openvino_network(model), functools.partial(model.find, rules=model.suppression))
 
 
 def variants(
@@ -73,18 +71,18 @@ def variants(
     """
     configs = [model.model_config for model in models]
     own = [(config.input_height, config.input_width) for config in configs]
-    chosen = Models(detector(models[0]), detector(models[1]), own[0][0], own[1][::-1], confidence)
+    chosen = Models(detector(models[0]), detector(models[1]), own[0][0], own[1], confidence=confidence)
     readers = {"chosen": MeterReader(chosen)}
     for stage, (model, (own_height, own_width), others) in enumerate(zip(models, own, sizes, strict=True), start=1):
         for height, width in others:
             if (height, width) != (own_height, own_width):
-                size = height if stage == 1 else (width, height)
+                size = height if stage == 1 else (height, width)
                 changed = {f"stage{stage}": detector(at_size(model, height, width)), f"stage{stage}_size": size}
                 readers[f"stage {stage} at {width} x {height}"] = MeterReader(dataclasses.replace(chosen, **changed))
     return readers
 
 
-def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
+def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
     """Returns texts right and times beside those of the first reader, a heading first."""
     first = labelled_photos.seconds(next(iter(outcomes.values())), "total")
     rows = [["", "texts right", "95 % interval", "stage 1, ms", "stage 2, ms", "photo, ms", "ratio"]]

@@ -1,28 +1,19 @@
 """Labelled photos, and how several readers fare on them, each photo read by all of them in turn."""
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.meter_reader import MeterReader
 from retinanet.datasets.records import LabelledPhoto, ReadingKind
 from retinanet.datasets.sources import MEASURED
 from retinanet.evaluation import command_line
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.outcomes import photos_of
+from retinanet.evaluation.outcomes import Outcome, photos_of
 from retinanet.evaluation.text import score_text
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What one reader made of one photo: the recognition, and whether its whole text is right."""
-
-    recognition: Recognition
-    right: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +50,14 @@ def read_in_turn(
         pixels, readings = photo.load(), photo.windows[0].readings
         for name, reader in readers.items():
             found = reader.read(pixels)
-            outcomes[name].append(Outcome(found, score_text(found.text, readings, kind).text_right))
+            score = score_text(found.text, readings, kind)
+            outcomes[name].append(Outcome(readings, score, found))
     return outcomes
 
 
 def texts_right(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     """Returns two cells of a table: how many texts are right, and the 95 % interval of their share."""
-    hits, count = sum(outcome.right for outcome in outcomes), len(outcomes)
+    hits, count = sum(outcome.text_right for outcome in outcomes), len(outcomes)
     low, high = wilson_interval(hits, count)
     return f"{hits} of {count}, {hits / count:.1%}", f"{100 * low:.1f}-{100 * high:.1f}"
 

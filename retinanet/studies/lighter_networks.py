@@ -19,8 +19,8 @@ from retinanet import cli
 from retinanet.benchmark.table import as_markdown
 from retinanet.config import STAGE1, STAGE2, ModelConfig
 from retinanet.models.backbones import BACKBONES
+from retinanet.models.stages import MODELS
 from retinanet.studies.input_sizes import openvino_network
-from retinanet.training.loop import MODELS
 
 
 def variants(config: ModelConfig) -> dict[str, ModelConfig]:

@@ -15,10 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.recognition.pipeline import MeterReader, Recognition
+from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.recognition import Recognition
 from deploy.recognition.runtime import load_models
 from retinanet import cli
 from retinanet.benchmark.table import as_markdown
+from retinanet.evaluation.outcomes import Outcome
 from retinanet.studies import labelled_photos
 
 _QUALITY = 95
@@ -37,7 +39,7 @@ class SavedAnew:
         return self.reader.read(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
 
 
-def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]:
+def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
     """Returns texts right, texts as the first reader's, and how far the confidence of these moved; a heading first."""
     reference = next(iter(outcomes.values()))
     rows = [["", "texts right", "95 % interval", "same text", "lost", "won", "confidence off, 95 %", "photo, ms"]]
@@ -45,8 +47,8 @@ def table(outcomes: dict[str, list[labelled_photos.Outcome]]) -> list[list[str]]
         pairs = list(zip(reference, found, strict=True))
         alike = [(one, other) for one, other in pairs if one.recognition.text == other.recognition.text]
         moved = [abs(one.recognition.confidence - other.recognition.confidence) for one, other in alike]
-        lost = sum(one.right and not other.right for one, other in pairs)
-        won = sum(other.right and not one.right for one, other in pairs)
+        lost = sum(one.text_right and not other.text_right for one, other in pairs)
+        won = sum(other.text_right and not one.text_right for one, other in pairs)
         milliseconds = 1000 * float(np.median(labelled_photos.seconds(found, "total")))
         same = f"{len(alike)}, {len(alike) / len(pairs):.1%}"
         off = f"{np.percentile(moved, 95):.3f}" if moved else "-"

@@ -10,17 +10,13 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
-from retinanet.config import STAGE1, STAGE2, ModelConfig, TrainingConfig
+from retinanet.config import ModelConfig, TrainingConfig
 from retinanet.datasets.input_pipeline import training_batches, validation_batches
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model, save_atomically
-from retinanet.models.detector import Detector
-from retinanet.models.stage1 import Stage1RetinaNet
-from retinanet.models.stage2 import Stage2RetinaNet
-from retinanet.training.epoch_metrics import BEST_FIGURE, FIGURES
-
-MODELS = {1: Stage1RetinaNet, 2: Stage2RetinaNet}
-MODEL_CONFIGS: dict[int, ModelConfig] = {1: STAGE1, 2: STAGE2}
+from retinanet.models.detector import detector
+from retinanet.models.stages import MODELS
+from retinanet.training.epoch_metrics import METRICS
 
 
 class DivergedError(UserError):
@@ -92,9 +88,9 @@ def train(run: TrainingRun) -> Path:
         epochs=config.epochs,
         callbacks=[
             _StopAtNaN(),
-            _Figures(run.stage, validation),
+            _Metrics(run.stage, validation),
             keras.callbacks.TensorBoard(os.fspath(run.logs), write_graph=False),
-            _Checkpoint(run.output, BEST_FIGURE[run.stage]),
+            _Checkpoint(run.output, METRICS[run.stage].best),
         ],
     )
     return best_path(run.output)
@@ -109,10 +105,11 @@ def _fresh_model(run: TrainingRun) -> keras.Model:
     backbone_weights, weights = None, run.initial_weights
     if weights and weights.name.endswith(".weights.h5"):
         backbone_weights, weights = os.fspath(weights), None
+    model_class = MODELS[run.stage]
     try:
-        model = MODELS[run.stage](MODEL_CONFIGS[run.stage], backbone_weights=backbone_weights)
+        model = model_class(model_class.default_config, backbone_weights=backbone_weights)
     except (OSError, ValueError) as error:
-        title = BACKBONES[MODEL_CONFIGS[run.stage].backbone].title
+        title = BACKBONES[model_class.default_config.backbone].title
         raise UserError(f"{backbone_weights}: not weights of {title}: {error}") from error
     if weights:
         initial = load_model(weights, run.stage)
@@ -180,31 +177,31 @@ class _StopAtNaN(keras.callbacks.Callback):
             raise DivergedError("the loss is not a number any more; resume with a smaller --learning_rate")
 
 
-class _Figures(keras.callbacks.Callback):
-    """Adds the stage's figures on the validation examples to the logs of each epoch."""
+class _Metrics(keras.callbacks.Callback):
+    """Adds the stage's metrics on the validation examples to the logs of each epoch."""
 
     def __init__(self, stage: int, batches):
         super().__init__()
-        self.figures = FIGURES[stage]
+        self.measure = METRICS[stage].measure
         self.batches = batches
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = self.figures(Detector(self.model), self.batches)
-        logs.update({f"val_{name}": value for name, value in figures.items()})
-        print("  " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        metrics = self.measure(detector(self.model), self.batches)
+        logs.update({f"val_{name}": value for name, value in metrics.items()})
+        print("  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
 
 
 class _Checkpoint(keras.callbacks.Callback):
     """Saves the whole state after each epoch, and the weights alone when they are the best so far."""
 
-    def __init__(self, path: Path, figure: str):
+    def __init__(self, path: Path, best_metric: str):
         super().__init__()
         self.path = path
-        self.figure = f"val_{figure}"
+        self.metric = f"val_{best_metric}"
 
     def on_epoch_end(self, epoch, logs=None):
         state = self.model.training_state
-        value = float(logs[self.figure])
+        value = float(logs[self.metric])
         is_best = value >= state.get("best", -math.inf)
         history = [*state.get("history", []), {key: round(float(number), 5) for key, number in logs.items()}]
         self.model.training_state = {

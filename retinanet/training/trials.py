@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from retinanet.training.epoch_metrics import BEST_FIGURE
+from retinanet.training.epoch_metrics import METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
 def table(trials: Sequence[Trial], stage: int) -> str:
     """Returns a text table, a line a trial, the best one marked."""
     best = best_trial(trials)
-    lines = [f"{'learning rate':>13}  {'validation loss':>15}  {BEST_FIGURE[stage].replace('_', ' '):>13}"]
+    lines = [f"{'learning rate':>13}  {'validation loss':>15}  {METRICS[stage].best.replace('_', ' '):>13}"]
     for trial in trials:
         result = "         failed: the loss diverged"
         if not trial.failed:

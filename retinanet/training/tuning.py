@@ -14,7 +14,7 @@ from deploy.recognition.errors import UserError
 from retinanet.config import TrainingConfig
 from retinanet.datasets.loading import find_dataset, load_split
 from retinanet.models.checkpoints import load_model
-from retinanet.training.epoch_metrics import BEST_FIGURE
+from retinanet.training.epoch_metrics import METRICS
 from retinanet.training.hparams_log import log_experiment, log_trial
 from retinanet.training.loop import DivergedError, TrainingRun, best_path, train
 from retinanet.training.trials import Trial
@@ -161,7 +161,7 @@ def _train_logged(tuning: Tuning, rate: float) -> dict[str, float]:
 
 def _metrics(stage: int) -> tuple[str, str]:
     """Returns the names of the validation loss and of the stage's figure in a training's history."""
-    return "val_loss", f"val_{BEST_FIGURE[stage]}"
+    return "val_loss", f"val_{METRICS[stage].best}"
 
 
 def _state(tuning: Tuning, rate: float) -> Path:
@@ -212,7 +212,7 @@ def _claim_folder(tuning: Tuning) -> None:
             )
         return
     tuning.logs.mkdir(parents=True, exist_ok=True)
-    figure = BEST_FIGURE[tuning.stage]
+    figure = METRICS[tuning.stage].best
     shown = {"epoch_loss": "validation loss", f"epoch_{figure}": figure.replace("_", " ")}
     log_experiment(tuning.logs, {PARAMETER: sorted(tuning.learning_rates)}, shown)
     file.write_text(json.dumps(settings, indent=1), encoding="utf-8")

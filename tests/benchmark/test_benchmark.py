@@ -10,26 +10,21 @@ import pytest
 from PIL import Image
 
 import bench
-from deploy.recognition import photo_files, pipeline
-from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+from deploy.recognition import photo_files, window_search
 from deploy.recognition.errors import UserError
 from retinanet.benchmark import bars, comparison, contender, folders, stages, table
 from retinanet.benchmark.measurement import Contender, Measurement, measure
 from retinanet.benchmark.stopwatch import Stopwatch
 from tests import fake_meters
+from tests.manifests import manifest
 
-MANIFEST = {
-    "format_version": 1,
-    "stage1": {"classes": STAGE1_CLASSES, "input_size": [320, 320]},
-    "stage2": {"classes": STAGE2_CLASSES, "input_size": [128, 256]},
-    "files": {},
-}
+MANIFEST = manifest()
 
 
 @pytest.fixture
 def meter_contender(monkeypatch):
     monkeypatch.setattr(contender, "load_models", lambda folder: fake_meters.models())
-    for holder, names in ((cv2, contender._OPENCV), (pipeline, ("letterbox", "zoom"))):
+    for holder, names in ((cv2, contender._OPENCV), (window_search, ("letterbox", "zoom"))):
         for name in names:
             # puts the functions back afterwards, which a contender replaces for the rest of its process
             monkeypatch.setattr(holder, name, getattr(holder, name))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.bulk.shards import make_plan, read_shard
 
 

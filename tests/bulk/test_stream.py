@@ -7,7 +7,7 @@ from PIL import Image
 
 from deploy.recognition import photo_files
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.bulk import stream
 from retinanet.bulk.stream import read_photos
 

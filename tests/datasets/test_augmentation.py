@@ -5,13 +5,13 @@ import pytest
 from retinanet.config import STAGE1, STAGE2
 from retinanet.datasets import augmentation
 from retinanet.datasets.input_pipeline import (
-    MAX_OBJECTS,
     POINT_SIZE,
     UPSIDE_DOWN_SHARE,
     _augmented_stage2,
     _pad_boxes,
     _plain_stage1,
 )
+from retinanet.datasets.schema import SCHEMAS
 
 
 def photo_with_window():
@@ -78,7 +78,7 @@ def test_quarter_turns_of_validation_photos_keep_the_reading_order():
     stored[0, 4:] = (corners[:, ::-1] / 400).reshape(-1)
     for seed in range(8):
         view, padded, classes = _plain_stage1(np.random.default_rng(seed), square, stored, np.array([1]), STAGE1)
-        assert classes.tolist() == [1] + [-1] * (MAX_OBJECTS[1] - 1)
+        assert classes.tolist() == [1] + [-1] * (SCHEMAS[1].most_objects - 1)
         for (x, y), color in zip(padded[0], colors, strict=True):
             assert np.abs(view[int(y), int(x)].astype(int) - color).max() < 60
 
@@ -86,7 +86,7 @@ def test_quarter_turns_of_validation_photos_keep_the_reading_order():
 def test_points_grow_and_padding_lies_outside():
     boxes, classes = _pad_boxes(np.array([[100.0, 100, 104, 104], [10, 10, 11, 60]]), np.array([13, 4]))
     np.testing.assert_allclose(boxes[0], [102 - POINT_SIZE[0] / 2, 70, 102 + POINT_SIZE[0] / 2, 134])
-    assert classes.tolist() == [13] + [-1] * (MAX_OBJECTS[2] - 1)
+    assert classes.tolist() == [13] + [-1] * (SCHEMAS[2].most_objects - 1)
     assert np.all(boxes[1:] < 0)
 
 

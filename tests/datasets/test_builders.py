@@ -4,8 +4,9 @@ import pytest
 
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
-from retinanet.datasets import builders, loading, schema
+from retinanet.datasets import builders, loading, stored_examples
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow, Pending, WindowCrop
+from retinanet.datasets.schema import SCHEMAS
 
 
 class Stripes:
@@ -44,7 +45,7 @@ def read(folder, split="train"):
 
 
 def test_stage1_example_has_box_then_corners_as_shares_y_before_x():
-    example = schema.stage1_example(photo())
+    example = stored_examples.stage1_example(photo())
     # x 100..300 of 400 stays; y 50..100 of 200 lies in a square of 400 with 100 above.
     expected = [0.375, 0.25, 0.5, 0.75, 0.375, 0.25, 0.375, 0.75, 0.5, 0.75, 0.5, 0.25]
     np.testing.assert_allclose(example.boxes, [expected], atol=1e-6)
@@ -54,12 +55,12 @@ def test_stage1_example_has_box_then_corners_as_shares_y_before_x():
 
 def test_stage1_box_ends_at_the_pictures_edge_where_the_corners_go_on():
     window = LabelledWindow(rectangle(-40, 50, 300, 100), "analog")
-    example = schema.stage1_example(LabelledPhoto("a.jpg", Stripes(400, 200), "train", "a", (window,)))
+    example = stored_examples.stage1_example(LabelledPhoto("a.jpg", Stripes(400, 200), "train", "a", (window,)))
     np.testing.assert_allclose(example.boxes[0][:6], [0.375, 0, 0.5, 0.75, 0.375, -0.1], atol=1e-6)
 
 
 def test_stage2_example_is_stretched_and_drops_boxes_clipped_to_nothing():
-    example = schema.stage2_example(crop())
+    example = stored_examples.stage2_example(crop())
     np.testing.assert_allclose(example.boxes, [[0.2, 0.1, 0.8, 0.3], [0.2, 0.6, 0.8, 0.9]])
     assert example.labels == ("7", "floatp")
     assert example.areas == (round(0.2 * 0.6 * 256**2), round(0.3 * 0.6 * 256**2))
@@ -231,8 +232,8 @@ def test_both_names_of_the_validation_split_are_taken(datasets):
 
 
 def test_users_split_called_val_is_read(tmp_path):
-    (example,) = schema.examples_of(crop(split="val"), 2, 1, 0)
-    folder = tmp_path / builders.DATASET_NAMES[2] / "3.0.0"
+    (example,) = stored_examples.examples_of(crop(split="val"), 2, 1, 0)
+    folder = tmp_path / SCHEMAS[2].dataset_name / "3.0.0"
     folder.mkdir(parents=True)
     # Only the split's name differs from ours.
     builders.write([[example]], 2, folder)
@@ -245,7 +246,7 @@ def write_foreign(folder, features):
 
     folder.mkdir(parents=True)
     identity = tfds.core.dataset_builder.dataset_info.DatasetIdentity(
-        name=builders.DATASET_NAMES[2], version=tfds.core.Version("1.0.0"), data_dir=str(folder), module_name=""
+        name=SCHEMAS[2].dataset_name, version=tfds.core.Version("1.0.0"), data_dir=str(folder), module_name=""
     )
     info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
     info.set_splits(tfds.core.splits.SplitDict([]))

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
-    bounding_box,
-    expand_corners,
-    perspective_matrix,
-    transform_points,
-)
+from deploy.recognition.geometry import bounding_box, expand_corners, perspective_matrix, transform_points
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.label_studio.crops import read_crops, write_crops
 from retinanet.datasets.label_studio.export import file_names, read_tasks
 from retinanet.datasets.label_studio.photos import read_photos, read_photos_with_boxes

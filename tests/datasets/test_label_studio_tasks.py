@@ -12,7 +12,7 @@ from deploy.recognition import runtime
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import polygon_iou
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from retinanet.datasets.label_studio.crops import read_crops
 from retinanet.datasets.label_studio.export import read_tasks
 from retinanet.datasets.label_studio.photos import read_photos, read_photos_with_boxes, reading_text

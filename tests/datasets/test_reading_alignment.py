@@ -77,7 +77,7 @@ def test_longest_run():
 class Models:
     """Stage 2 finds the digits 1, 2, 3, 4 in the upper half of the window, whatever is cut out of it."""
 
-    stage2_size = (256, 128)
+    stage2_size = (128, 256)
 
     def __init__(self, finds=True):
         self.finds = finds

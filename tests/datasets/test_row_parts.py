@@ -2,7 +2,7 @@ import numpy as np
 
 from retinanet.datasets.records import WindowCrop
 from retinanet.datasets.row_parts import SHARE, part_of
-from retinanet.datasets.schema import examples_of
+from retinanet.datasets.stored_examples import examples_of
 
 WHEELS = 8
 

@@ -9,7 +9,7 @@ import evaluate as script
 from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow, ReadingKind
 from retinanet.datasets.sources import MEASURED, Measure, Request
 from retinanet.evaluation import outcomes
@@ -27,6 +27,7 @@ from retinanet.evaluation.tables import (
     share,
 )
 from retinanet.evaluation.text import score_text
+from retinanet.evaluation.windows import WindowScore
 from tests import fake_meters
 
 CORNERS = np.array([[20, 30], [80, 34], [79, 50], [19, 46]], np.float32)
@@ -66,15 +67,13 @@ def result(
 ):
     """A result as evaluate() makes it."""
     success = bool(text)
-    return outcomes.Result(
+    return outcomes.Outcome(
         source=source,
         name=name,
         group=name,
         turns=turns,
         right=right,
-        iou=iou,
-        window_found=iou > 0.75,
-        corner_error=10.0,
+        window=WindowScore(iou, iou > 0.75, 10.0),
         class_right=True,
         score=score_text(text, right, kind),
         recognition=Recognition(
@@ -107,21 +106,21 @@ def test_labels_turn_with_the_photo(source, turns):
 
     (found_one,) = outcomes.evaluate(Reader("0013", found), source, REQUEST, "test", turns)
     assert found_one.text_right and found_one.class_right
-    assert found_one.iou > 0.6
-    assert found_one.window_found == (found_one.iou > 0.75)
+    assert found_one.window.iou > 0.6
+    assert found_one.window.found == (found_one.window.iou > 0.75)
 
 
 def test_corner_error_is_in_per_cent_of_the_windows_height(source):
     moved = Reader("0012", lambda photo: CORNERS + (0, 1.6))
     (found,) = outcomes.evaluate(moved, source, REQUEST, "test")
-    assert found.corner_error == pytest.approx(10, abs=0.1)
+    assert found.window.corner_error == pytest.approx(10, abs=0.1)
 
 
 def test_wrong_first_corner_is_no_window_and_wrong_text_is_drawn(source, tmp_path):
     reader = Reader("9912", lambda photo: np.roll(CORNERS, 2, axis=0))
     (found,) = outcomes.evaluate(reader, source, REQUEST, "test", failures=tmp_path)
-    assert found.iou == pytest.approx(1)
-    assert not found.window_found
+    assert found.window.iou == pytest.approx(1)
+    assert not found.window.found
     assert not found.text_right
     assert found.pictures == ("mbarira_0_a.jpg", "mbarira_0_a_window.jpg")
     window = read_photo(tmp_path / "mbarira_0_a_window.jpg")
@@ -131,7 +130,7 @@ def test_wrong_first_corner_is_no_window_and_wrong_text_is_drawn(source, tmp_pat
 
 def test_no_window_shows_the_labelled_one(source, tmp_path):
     (found,) = outcomes.evaluate(Reader(""), source, REQUEST, "test", failures=tmp_path)
-    assert found.iou == 0 and np.isnan(found.corner_error)
+    assert found.window.iou == 0 and np.isnan(found.window.corner_error)
     assert found.pictures == ("mbarira_0_a.jpg", "mbarira_0_a_window.jpg")
     assert found.to_dict()["corner_error"] is None
 

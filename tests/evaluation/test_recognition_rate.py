@@ -10,11 +10,11 @@ from PIL import Image
 import test_both_stages
 from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets import builders
 from retinanet.datasets.records import WindowCrop
 from retinanet.evaluation.readers import ServerReader
-from retinanet.evaluation.recognition_rate import Outcome, ReadablePhoto, readable_photos, summary
+from retinanet.evaluation.recognition_rate import ReadablePhoto, outcome_of, readable_photos, summary
 from tests import fake_meters
 
 EXPORTS = Path(__file__).resolve().parents[1] / "data" / "label_studio"
@@ -24,7 +24,7 @@ TEXT = "12305,678"
 
 def outcome(read, *right, seconds=0.1):
     recognition = Recognition(success=bool(read), text=read, seconds={"total": seconds})
-    return Outcome(ReadablePhoto(Path("x.jpg"), right), recognition)
+    return outcome_of(ReadablePhoto(Path("x.jpg"), right), recognition)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def outcome(read, *right, seconds=0.1):
     ],
 )
 def test_what_counts_as_right(read, right, expected):
-    result = outcome(read, right)
-    assert (result.text_right, result.integer_right, result.digits_right) == expected
+    score = outcome(read, right).score
+    assert (score.text_right, score.integer_right, score.row_right) == expected
 
 
 def test_of_several_windows_any_will_do():
@@ -181,7 +181,7 @@ def test_a_running_server(project, server, capsys):
 def test_answers_keep_what_recognition_knows(project, server):
     url, handler, _ = server
     path = project / "photos" / "a.png"
-    from deploy.recognition.pipeline import MeterReader
+    from deploy.recognition.meter_reader import MeterReader
 
     expected = MeterReader(fake_meters.models()).read(np.asarray(Image.open(path)))
     handler.answer = (200, expected.to_dict())

@@ -8,7 +8,7 @@ from deploy.recognition.errors import UserError
 from retinanet.config import STAGE1
 from retinanet.datasets import builders
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
-from retinanet.evaluation import stage1, window_finder
+from retinanet.evaluation import all_windows, stage1
 from retinanet.evaluation.stage1 import fold_illegible
 from tests import fake_meters
 
@@ -46,7 +46,7 @@ def model(monkeypatch, tmp_path):
     monkeypatch.setattr(stage1, "load_model", lambda path, stage: FakeModel())
     monkeypatch.setattr(fake_meters, "SIZE", STAGE1.input_width)
     fake = fake_meters.Stage1()
-    monkeypatch.setattr(window_finder, "Detector", lambda model: lambda images: fake(images.astype(np.uint8)))
+    monkeypatch.setattr(all_windows, "detector", lambda model: lambda images: fake(images.astype(np.uint8)))
     path = tmp_path / "stage1.keras"
     path.write_bytes(b"")
     return path
@@ -99,11 +99,11 @@ def test_the_model_sees_batches_of_one_size(monkeypatch):
             sizes.append(len(images))
             return {"scores": images[:, 0, 0, :1]}
 
-    monkeypatch.setattr(window_finder, "Detector", Counting)
-    finder = window_finder.WindowFinder(FakeModel(), second_look=True)
+    monkeypatch.setattr(all_windows, "detector", Counting)
+    finder = all_windows.AllWindows(FakeModel(), second_look=True)
     images = np.arange(11, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     np.testing.assert_array_equal(finder.detect(images)["scores"][:, 0], np.arange(11))
-    assert sizes == [window_finder.BATCH_SIZE] * 2
+    assert sizes == [all_windows.BATCH_SIZE] * 2
 
 
 def test_illegible_kinds_are_folded():

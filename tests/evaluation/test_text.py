@@ -1,7 +1,7 @@
 import pytest
 
 from retinanet.datasets.records import ReadingKind
-from retinanet.evaluation.text import align, score_text
+from retinanet.evaluation.text import align, numbers_match, score_text, texts_match
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,25 @@ def test_nothing_read():
     for kind, label in ((ReadingKind.DIGITS, "0012"), (ReadingKind.NUMBER, "12.5")):
         score = score_text("", (label,), kind)
         assert (score.text_right, score.integer_right, score.digits_right) == (False, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("read", "right", "expected"),
+    [("012", "012", True), ("012", "01?", True), ("01", "012", False), ("01,2", "01?2", False), ("", "?", False)],
+)
+def test_unclear_wheels_let_any_digit_pass(read, right, expected):
+    assert texts_match(read, right) is expected
+
+
+@pytest.mark.parametrize(
+    ("read", "right", "expected"),
+    [("00302,180", "302.18", True), ("00302180", "302.18", False), ("00567", "567.0", True), ("", "0.0", False)],
+)
+def test_numbers_match_whatever_their_outer_zeros(read, right, expected):
+    assert numbers_match(read, right) is expected
+
+
+def test_label_without_comma_says_nothing_about_the_fraction():
+    assert score_text("0012,3", ("00123",)).text_right
+    assert not score_text("00123", ("0012,3",)).text_right
+    assert not score_text("0012,3", ("00123",), ReadingKind.WHOLE).text_right

@@ -6,7 +6,7 @@ from PIL import Image
 
 from deploy.recognition.errors import UserError
 from retinanet.evaluation.confusion_picture import draw_matrices
-from retinanet.evaluation.windows import Windows, class_counts, confusion_matrix, corner_error, match
+from retinanet.evaluation.windows import Windows, class_counts, confusion_matrix, match, mean_corner_error
 
 
 def windows(*entries):
@@ -66,15 +66,15 @@ def test_what_was_never_there_has_no_share():
     (analog,) = class_counts(confusion_matrix([(NONE, NONE)], 1, 0.75))
     assert analog.true_negatives == 1
     assert math.isnan(analog.precision) and math.isnan(analog.recall) and math.isnan(analog.f1)
-    assert math.isnan(corner_error([(NONE, windows((0, 0)))]))
+    assert math.isnan(mean_corner_error([(NONE, windows((0, 0)))]))
 
 
 def test_corner_error_is_in_per_cent_of_the_height_and_counts_a_wrong_start():
-    assert corner_error([(windows((0, 0)), windows((10, 1)))]) == pytest.approx(25)
+    assert mean_corner_error([(windows((0, 0)), windows((10, 1)))]) == pytest.approx(25)
     turned = windows((0, 0))
     turned = Windows(np.roll(turned.corners, 2, axis=1), turned.classes, turned.scores)
-    assert corner_error([(windows((0, 0)), turned)]) == pytest.approx(100 * math.hypot(100, 40) / 40)
-    assert math.isnan(corner_error([(windows((0, 0)), windows((90, 0)))]))
+    assert mean_corner_error([(windows((0, 0)), turned)]) == pytest.approx(100 * math.hypot(100, 40) / 40)
+    assert math.isnan(mean_corner_error([(windows((0, 0)), windows((90, 0)))]))
 
 
 def test_the_picture_darkens_with_the_share_of_the_row(tmp_path):

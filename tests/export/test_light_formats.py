@@ -11,8 +11,8 @@ import pytest
 from deploy import prepare_model
 from deploy.recognition import manifest as manifests
 from deploy.recognition.errors import UserError
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.pipeline import MeterReader
 from deploy.recognition.runtime import load_models
 from deploy.recognition.runtimes import chosen_providers, cpu_threads
 from retinanet.export import int8
@@ -134,7 +134,7 @@ import sys
 sys.modules |= dict.fromkeys(("tensorflow", "keras", "tf2onnx", "onnx", "nncf", *sys.argv[3:]))
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.pipeline import MeterReader
+from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import load_models
 try:
     print(MeterReader(load_models(sys.argv[1])).read(read_photo(sys.argv[2])).text)

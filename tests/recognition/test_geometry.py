@@ -28,7 +28,7 @@ def test_expand_corners_of_a_rectangle():
 
 def test_side_lengths_and_natural_size():
     assert geometry.side_lengths(SQUARE) == (100, 40)
-    assert geometry.natural_size(SQUARE, 64) == (160, 64)
+    assert geometry.natural_size(SQUARE, 64) == (64, 160)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_bounding_box():
 
 def test_warp_with_the_identity_returns_the_photo():
     photo = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    np.testing.assert_array_equal(rectification.warp(photo, np.eye(3), (30, 20)), photo)
+    np.testing.assert_array_equal(rectification.warp(photo, np.eye(3), (20, 30)), photo)
 
 
 def test_warp_shrinks_by_area():
@@ -83,7 +83,7 @@ def test_rectify_window_keeps_positions_at_every_scale(scale):
     photo = np.zeros((80 * scale, 160 * scale, 3), np.uint8)
     corners = np.array([[20, 20], [140, 20], [140, 60], [20, 60]], np.float32) * scale
     photo[:, 80 * scale :] = 255
-    crop = rectification.rectify_window(photo, corners, (120, 40))
+    crop = rectification.rectify_window(photo, corners, (40, 120))
     assert crop.shape == (40, 120, 3)
     np.testing.assert_allclose(crop[:, :, 0].mean(axis=1) / 255, 0.5, atol=0.005)
 
@@ -92,7 +92,7 @@ def test_rectify_window_upside_down():
     photo = np.zeros((60, 120, 3), np.uint8)
     photo[20:40, 20:40] = (255, 0, 0)
     corners = np.roll(np.array([[20, 20], [100, 20], [100, 40], [20, 40]], np.float32), 2, axis=0)
-    crop = rectification.rectify_window(photo, corners, (80, 20))
+    crop = rectification.rectify_window(photo, corners, (20, 80))
     assert crop[10, 70, 0] == 255
     assert crop[10, 10, 0] == 0
 

@@ -2,15 +2,9 @@ import numpy as np
 import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
-from deploy.recognition.reading import (
-    Comma,
-    decode_reading,
-    join_text,
-    merge_parts,
-    merge_rows,
-    part_regions,
-    row_regions,
-)
+from deploy.recognition.closer_looks import merge_parts, merge_rows, part_regions, row_regions
+from deploy.recognition.reading import Comma, decode_reading, join_text
+from deploy.recognition.settings import ReadingSettings
 
 
 def entry(label, score, centre, width=0.08, y=0.5, height=0.6, **others):
@@ -138,9 +132,9 @@ def test_join_text():
 
 def test_the_region_of_a_row_leaves_room_at_its_ends_and_for_one_more_wheel():
     digits = decode([entry("1", 0.9, 0.4 + 0.1 * place, height=0.5) for place in range(6)]).digits
-    np.testing.assert_allclose(row_regions(digits)[0], [0.325, 0.15, 0.975, 0.85], atol=1e-6)
+    np.testing.assert_allclose(row_regions(digits, ReadingSettings())[0], [0.325, 0.15, 0.975, 0.85], atol=1e-6)
     digits = decode([entry("1", 0.9, 0.2 + 0.1 * place, height=0.5) for place in range(6)]).digits
-    np.testing.assert_allclose(row_regions(digits)[0], [0.125, 0.15, 0.875, 0.85], atol=1e-6)
+    np.testing.assert_allclose(row_regions(digits, ReadingSettings())[0], [0.125, 0.15, 0.875, 0.85], atol=1e-6)
 
 
 def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
@@ -148,7 +142,7 @@ def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
     region = np.array([0.1, 0.0, 0.5, 1.0])
     # in the region, a wheel at x of the window stands at (x - 0.1) / 0.4; the first one lies outside
     second = decode([entry("2", 0.8, 0.25), entry("8", 0.9, 0.5, d3=0.1), entry("7", 0.4, 0.75)])
-    merged = merge_rows(first, [second], [region])
+    merged = merge_rows(first, [second], [region], ReadingSettings())
     assert merged.text == "287"  # more speaks for the second look
     scores = [digit.score for digit in merged.digits]
     np.testing.assert_allclose(scores, [(0.6 + 0.8) / 2, (0.4 + 0.9) / 2, 0.4], atol=1e-6)
@@ -158,31 +152,34 @@ def test_two_looks_share_the_scores_of_the_wheels_that_both_saw():
 
 def test_what_one_look_alone_saw_keeps_its_score():
     first, nothing = decode(row("123")), decode_reading(np.zeros((0, 4)), np.zeros((0, 15)))
-    merged = merge_rows(first, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])])
+    merged = merge_rows(first, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])], ReadingSettings())
     assert (merged.text, merged.score) == ("123", pytest.approx(0.9))
-    assert merge_rows(nothing, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])]).text == ""
+    assert merge_rows(nothing, [nothing], [np.array([0.0, 0.0, 1.0, 1.0])], ReadingSettings()).text == ""
 
 
 def test_parts_of_a_row_hold_four_wheels_each():
     digits = decode([entry("1", 0.9, 0.1 * place, height=0.5) for place in range(1, 9)]).digits
     first, last = [0.04, 0.15, 0.46, 0.85], [0.44, 0.15, 0.86, 0.85]
-    np.testing.assert_allclose(part_regions(digits, below=1.0), [first, last], atol=1e-6)
-    lefts = [region[0] for region in part_regions(digits[:7], below=1.0)]
+    np.testing.assert_allclose(part_regions(digits, ReadingSettings(read_again_below=1.0)), [first, last], atol=1e-6)
+    lefts = [region[0] for region in part_regions(digits[:7], ReadingSettings(read_again_below=1.0))]
     np.testing.assert_allclose(lefts, [0.04, 0.34], atol=1e-6)  # they overlap by one wheel
-    assert len(part_regions(digits[:5], below=1.0)) == 2 and part_regions(digits[:4], below=1.0) == []
+    assert (
+        len(part_regions(digits[:5], ReadingSettings(read_again_below=1.0))) == 2
+        and part_regions(digits[:4], ReadingSettings(read_again_below=1.0)) == []
+    )
 
 
 def test_parts_without_a_doubtful_digit_are_left_out():
     entries = [entry("1", 0.5 if place == 6 else 0.95, 0.1 * place, height=0.5) for place in range(1, 9)]
     digits = decode(entries).digits
-    [region] = part_regions(digits, below=0.9)
+    [region] = part_regions(digits, ReadingSettings(read_again_below=0.9))
     assert region[0] == pytest.approx(0.44)
-    assert part_regions(digits, below=0.4) == []
+    assert part_regions(digits, ReadingSettings(read_again_below=0.4)) == []
 
 
 def test_parts_follow_a_sloping_row():
     digits = decode([entry("1", 0.9, 0.1 * place, y=0.4 + 0.02 * place, height=0.5) for place in range(1, 9)]).digits
-    middles = [(region[1] + region[3]) / 2 for region in part_regions(digits, below=1.0)]
+    middles = [(region[1] + region[3]) / 2 for region in part_regions(digits, ReadingSettings(read_again_below=1.0))]
     np.testing.assert_allclose(middles, [0.45, 0.53], atol=1e-6)
 
 
@@ -192,7 +189,7 @@ def test_parts_change_the_scores_of_their_wheels_alone():
     # in the region, the wheel at 0.4 of the window stands at 0.75; what stands between wheels belongs to none
     part = decode([entry("3", 0.8, 0.5), entry("9", 0.9, 0.75), entry("7", 0.9, 0.99)])
     nothing = decode_reading(np.zeros((0, 4)), np.zeros((0, 15)))
-    merged = merge_parts(whole, [part, nothing], [region, region])
+    merged = merge_parts(whole, [part, nothing], [region, region], ReadingSettings())
     assert merged.text == "12,39"
     np.testing.assert_allclose([digit.score for digit in merged.digits], [0.6, 0.6, 0.7, 0.6], atol=1e-6)
-    assert merge_parts(whole, [], []).text == "12,34"
+    assert merge_parts(whole, [], [], ReadingSettings()).text == "12,34"

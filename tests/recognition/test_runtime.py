@@ -12,32 +12,31 @@ from deploy.recognition.confidence import FEATURES, ConfidenceModel
 from deploy.recognition.errors import UserError
 from deploy.recognition.runtime import load_models, read_manifest
 from deploy.recognition.settings import ReadingSettings, Settings, WindowSettings
+from tests.manifests import RULES, manifest
 
 
 @pytest.fixture(scope="module")
 def saved_model(tmp_path_factory):
-    """A model that returns the mean of each image."""
+    """A model with two anchors, of which the first is as sure of class 0 as the image is bright."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("saved")
 
-    class Mean(tf.Module):
+    class Brightness(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")])
         def serve(self, images):
-            return {"mean": tf.reduce_mean(tf.cast(images, tf.float32), axis=(1, 2, 3))}
+            mean = tf.reduce_mean(tf.cast(images, tf.float32), axis=(1, 2, 3))[:, None, None] / 255
+            boxes = tf.constant([[0, 0, 1, 1], [2, 2, 3, 3]], tf.float32)
+            return {
+                "boxes": boxes + 0 * mean,
+                "corners": tf.zeros((2, 4, 2)) + 0 * mean[..., None],
+                "half_turn": tf.zeros((2,)) + 0 * mean[..., 0],
+                "class_scores": mean * tf.one_hot([0, 0], 15) * [[1.0], [0.0]],
+            }
 
-    module = Mean()
+    module = Brightness()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
     return folder
-
-
-def manifest(**changes):
-    return {
-        "format_version": 1,
-        "stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 320]},
-        "stage2": {"classes": list(STAGE2_CLASSES), "input_size": [128, 256]},
-        "files": {},
-    } | changes
 
 
 def write(folder, content):
@@ -60,12 +59,12 @@ def test_load_models(tmp_path, saved_model):
     assert models.version == "v7"
     assert models.settings == Settings(WindowSettings(min_score=0.4), ReadingSettings(height_range=(0.5, 2)))
     assert models.stage1_size == 320
-    assert models.stage2_size == (256, 128)
+    assert models.stage2_size == (128, 256)
     assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5))
     images = np.stack([np.full((4, 5, 3), value, np.uint8) for value in (7, 200)])
-    result = models.stage2(images)["mean"]
-    assert isinstance(result, np.ndarray)
-    np.testing.assert_allclose(result, [7, 200])
+    found = models.stage2(images)
+    assert all(isinstance(value, np.ndarray) for value in found.values())
+    np.testing.assert_allclose(found["scores"], [[7 / 255, 0], [200 / 255, 0]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])
@@ -87,13 +86,21 @@ def test_missing_folder(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "format version 3, expected 1 or 2"),
+        ({"format_version": 2}, "of format version 2, expected 3: .* `python deploy/prepare_model.py`$"),
+        (
+            {"format_version": 2, "format": "openvino", "precision": "int8"},
+            "anew with `python deploy/prepare_model.py --format openvino --precision int8`$",
+        ),
         (
             {"format": "litert", "precision": "int8"},
             "litert int8 is unknown, expected one of savedmodel: ",
         ),
         ({"format": "savedmodel", "precision": "int8"}, "savedmodel int8 is unknown"),
-        ({"format": "onnx", "precision": "float32"}, "incomplete .*suppression"),
+        ({"stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 320]}}, "incomplete .*suppression"),
+        (
+            {"stage2": {"classes": list(STAGE2_CLASSES), "input_size": [128, 256], "suppression": RULES}},
+            "incomplete .*window_margin",
+        ),
         ({"stage1": {"classes": ["a"], "input_size": [320, 320]}}, "stage1 is for the classes"),
         ({"stage1": {"classes": list(STAGE1_CLASSES), "input_size": [320, 300]}}, "incomplete"),
         ({"stage2": {"classes": list(STAGE2_CLASSES)}}, "incomplete"),
@@ -110,7 +117,7 @@ def test_manifests_of_another_kind(tmp_path, changes, message):
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_manifests_that_are_none(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match="manifest.json: (cannot be read as JSON|format version None)"):
+    with pytest.raises(UserError, match="manifest.json: (cannot be read as JSON|models of format version None)"):
         read_manifest(tmp_path)
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 import recognize
 from deploy.recognition import runtime
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
 from retinanet.bulk import outputs, stream
 from tests import fake_meters
 

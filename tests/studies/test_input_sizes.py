@@ -38,9 +38,9 @@ def test_one_stage_changes_at_a_time(monkeypatch):
     readers = input_sizes.variants((Model(STAGE1), Model(STAGE2)), sizes, ConfidenceModel())
     assert list(readers) == ["chosen", "stage 1 at 192 x 192", "stage 2 at 192 x 96"]
     chosen, smaller_first, smaller_second = (reader.models for reader in readers.values())
-    assert (chosen.stage1_size, chosen.stage2_size) == (side, (256, 128))
+    assert (chosen.stage1_size, chosen.stage2_size) == (side, (128, 256))
     assert (smaller_first.stage1, smaller_first.stage1_size, smaller_first.stage2) == ((192, 192), 192, chosen.stage2)
-    assert (smaller_second.stage2, smaller_second.stage2_size) == ((96, 192), (192, 96))
+    assert (smaller_second.stage2, smaller_second.stage2_size) == ((96, 192), (96, 192))
     assert smaller_second.stage1 is chosen.stage1
 
 

@@ -91,8 +91,8 @@ def test_resuming_without_a_file_says_so(dataset, tmp_path):
 )
 def test_initial_weights_of_another_configuration_are_told(trained, monkeypatch, capsys, change, told):
     stage, arguments, state = trained
-    config = dataclasses.replace(loop.MODEL_CONFIGS[stage], **change)
-    monkeypatch.setitem(loop.MODEL_CONFIGS, stage, config)
+    model = loop.MODELS[stage]
+    monkeypatch.setattr(model, "default_config", dataclasses.replace(model.default_config, **change))
     with pytest.raises(UserError) as error:
         # too large a batch: nothing is trained
         TRAIN[stage]([*arguments, "--initial_weights", str(state), "--batch_size", "1000"])

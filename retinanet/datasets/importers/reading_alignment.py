@@ -9,9 +9,10 @@ import dataclasses
 import numpy as np
 
 from deploy.recognition.classes import DIGIT_CLASSES
-from deploy.recognition.geometry import WINDOW_MARGIN, box_corners
+from deploy.recognition.geometry import box_corners
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.runtime import Models
+from deploy.recognition.settings import WINDOW_MARGIN
 
 UNKNOWN = "?"
 # A digit's score for the label it should have counts at least this much, so that one bad wheel does not end it all.

@@ -11,7 +11,6 @@ import numpy as np
 from deploy.recognition.classes import DIGIT_CLASSES, FRACTION_CLASS, LEGIBLE_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     natural_size,
@@ -21,6 +20,7 @@ from deploy.recognition.geometry import (
     transform_points,
 )
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.corner_order import order_corners
 from retinanet.datasets.label_studio.export import (
     Task,

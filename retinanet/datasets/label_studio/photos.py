@@ -9,7 +9,6 @@ import numpy as np
 from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     perspective_matrix,
@@ -19,9 +18,11 @@ from deploy.recognition.geometry import (
 )
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.corner_order import order_corners
 from retinanet.datasets.label_studio.crops import WHEEL_LABELS, direction_in_crop, photo_name
 from retinanet.datasets.label_studio.export import (
+    Shape,
     Task,
     check_proportions,
     find_file,
@@ -30,11 +31,12 @@ from retinanet.datasets.label_studio.export import (
     without_upload_prefix,
 )
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
+from retinanet.datasets.row_text import row_text
 from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.datasets.splits import split_by_hash
 
 # Crops are recognised in their photo by their grey values, seen this small.
-MATCH_SIZE = (96, 48)
+MATCH_SIZE = (48, 96)
 LEAST_CORRELATION = 0.5
 
 # A crop cut along predicted corners overlaps the corrected window by more than this.
@@ -140,7 +142,7 @@ def _place_of_crop(
         overlaps = [polygon_iou(window.corners, extent) for window in windows]
         index = int(np.argmax(overlaps))
         return index, extent if overlaps[index] >= LEAST_CROP_OVERLAP else None
-    seen = _small_grey(cv2.resize(crop, MATCH_SIZE, interpolation=cv2.INTER_AREA))
+    seen = _small_grey(cv2.resize(crop, MATCH_SIZE[::-1], interpolation=cv2.INTER_AREA))
     best, best_index, best_extent = LEAST_CORRELATION, 0, None
     for index, window in enumerate(windows):
         for start in range(4):
@@ -170,13 +172,13 @@ def reading_text(task: Task, size: tuple[int, int] | None = None) -> str:
     direction = direction_in_crop(task, size)
     regions = [bounding_box(shape.corners) for shape in task.shapes if shape.label == FRACTION_CLASS]
     signs = [shape for shape in task.shapes if shape.label in (*WHEEL_LABELS, POINT_CLASS)]
-    signs.sort(key=lambda shape: float((shape.corners.mean(axis=0) * size) @ direction))
-    text = ""
-    for shape in signs:
-        x, y = shape.corners.mean(axis=0)
-        in_fraction = any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in regions)
-        if (in_fraction or shape.label == POINT_CLASS) and text and "," not in text:
-            text += ","
-        if shape.label != POINT_CLASS:
-            text += shape.label.replace("_", "?")
-    return text.rstrip(",")
+    places = [(float((shape.corners.mean(axis=0) * size) @ direction), shape) for shape in signs]
+    fraction_from = min(
+        (place for place, shape in places if shape.label == POINT_CLASS or _in_any(shape, regions)), default=np.inf
+    )
+    return row_text(((place, shape.label) for place, shape in places if shape.label != POINT_CLASS), fraction_from)
+
+
+def _in_any(shape: Shape, boxes_xyxy: list[np.ndarray]) -> bool:
+    x, y = shape.corners.mean(axis=0)
+    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in boxes_xyxy)

@@ -10,14 +10,14 @@ import numpy as np
 from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     perspective_matrix,
     rectangle_corners,
     transform_points,
 )
-from deploy.recognition.pipeline import Recognition
+from deploy.recognition.recognition import Recognition
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.label_studio.crops import write_crops
 from retinanet.datasets.label_studio.export import CROP_CORNERS
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow

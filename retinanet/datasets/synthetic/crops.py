@@ -7,7 +7,6 @@ import numpy as np
 
 from deploy.recognition.classes import DIGIT_CLASSES
 from deploy.recognition.geometry import (
-    WINDOW_MARGIN,
     bounding_box,
     expand_corners,
     perspective_matrix,
@@ -15,6 +14,8 @@ from deploy.recognition.geometry import (
     side_lengths,
     transform_points,
 )
+from deploy.recognition.rectification import between_pixel_centers
+from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.records import LabelledBox, Pending, WindowCrop
 from retinanet.datasets.synthetic import degradation
 from retinanet.datasets.synthetic.obstacles import draw_mesh
@@ -121,7 +122,8 @@ def degrade_crop(
     if shrink > 1.3:
         image = cv2.GaussianBlur(image, (0, 0), 0.35 * shrink)
     matrix = perspective_matrix(found, rectangle_corners(*size))
-    image = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = between_pixel_centers(matrix)
+    image = cv2.warpPerspective(image, seen, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     bow = high * random.normal(0, 0.05) if random.random() < 0.25 else 0.0
     if bow:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from deploy.recognition.geometry import is_convex, perspective_matrix, side_lengths, transform_points
+from deploy.recognition.rectification import between_pixel_centers
 from retinanet.datasets.records import LabelledBox, LabelledWindow
 from retinanet.datasets.synthetic.faces import DrawnFace
 from retinanet.datasets.synthetic.meters import draw_meter
@@ -94,6 +95,7 @@ def lay(scene: np.ndarray, image: np.ndarray, mask: np.ndarray, matrix: np.ndarr
     reduce = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     if reduce < 0.75:
         image = cv2.GaussianBlur(image, (0, 0), 0.35 / max(reduce, 0.1))
+    matrix = between_pixel_centers(matrix)
     layer = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover = cv2.warpPerspective(mask, matrix, size, flags=cv2.INTER_LINEAR).astype(np.float32) / 255
     return scene + (layer - scene) * cover[..., None]

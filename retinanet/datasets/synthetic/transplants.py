@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from deploy.recognition.geometry import expand_corners, perspective_matrix, side_lengths, transform_points
+from deploy.recognition.rectification import between_pixel_centers
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 from retinanet.datasets.synthetic.windows import DrawnWindow, draw_window
 
@@ -83,8 +84,9 @@ def transplant(record: LabelledPhoto, seed: int, index: int) -> LabelledPhoto:
         drawn = cv2.GaussianBlur(drawn, (0, 0), 0.35 * shrink)
     shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], float)
     size = int(right - left), int(bottom - top)
+    seen = between_pixel_centers(shift @ matrix)
     layer = cv2.warpPerspective(
-        drawn.astype(np.float32), shift @ matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        drawn.astype(np.float32), seen, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     layer = cv2.GaussianBlur(layer, (0, 0), float(np.clip(sigma, 0.3, 0.12 * across + 0.3)))
     layer += (random.standard_normal(layer.shape[:2]) * min(grain(grey), 12.0))[..., None]

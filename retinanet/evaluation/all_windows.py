@@ -6,18 +6,20 @@ import numpy as np
 
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.geometry import polygon_iou
-from deploy.recognition.pipeline import MeterReader
-from deploy.recognition.runtime import Models
-from deploy.recognition.window import Window, letterbox, windows_of
+from deploy.recognition.looks import Clock
+from deploy.recognition.recognition import STAGES
+from deploy.recognition.settings import WindowSettings
+from deploy.recognition.window import Window
+from deploy.recognition.window_search import WindowFinder
 from retinanet.evaluation.windows import Windows
-from retinanet.models.detector import Detector
+from retinanet.models.detector import detector
 
 BATCH_SIZE = 8
 # Two looks that started from different detections may end on the same window.
 SAME_WINDOW_IOU = 0.5
 
 
-class WindowFinder:
+class AllWindows:
     """Finds all windows of photos with a Keras model, by the looks and the thresholds of recognition.
 
     Args:
@@ -26,10 +28,9 @@ class WindowFinder:
     """
 
     def __init__(self, model, second_look: bool):
-        self.detector = Detector(model)
+        self.detector = detector(model)
         self.second_look = second_look
-        self.size = model.model_config.input_height
-        self.reader = MeterReader(Models(self.detect, stage2=None, stage1_size=self.size, stage2_size=(0, 0)))
+        self.finder = WindowFinder(self.detect, model.model_config.input_height, WindowSettings())
 
     def detect(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Returns what the model finds in uint8 RGB pictures (n, size, size, 3), as the exported one does.
@@ -47,18 +48,7 @@ class WindowFinder:
 
     def __call__(self, photos: Sequence[np.ndarray]) -> list[Windows]:
         """Returns the windows of each photo, uint8 RGB (height, width, 3), the best first."""
-        views = [letterbox(photo, self.size) for photo in photos]
-        outputs = self.detect(np.stack([view.picture for view in views]))
-        least = self.reader.settings.window.min_score
-        found = [windows_of(view, outputs, index, least) for index, view in enumerate(views)]
-        if self.second_look:
-            owners = [index for index, windows in enumerate(found) for _ in windows]
-            first = [window for windows in found for window in windows]
-            found = [[] for _ in photos]
-            second = self.reader.look_again([photos[owner] for owner in owners], first)
-            for owner, window in zip(owners, second, strict=True):
-                if window is not None:
-                    found[owner].append(window)
+        found = self.finder.find_all(photos, self.second_look, Clock(STAGES))
         return [_as_arrays(_different(windows)) for windows in found]
 
 

@@ -7,7 +7,8 @@ import pytest
 from deploy.recognition import geometry
 from deploy.recognition.drawing import annotate
 from deploy.recognition.errors import UserError
-from deploy.recognition.pipeline import STAGES, MeterReader
+from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.recognition import STAGES
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.window import best_window, letterbox, zoom
 from tests import fake_meters

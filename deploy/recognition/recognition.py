@@ -1,0 +1,81 @@
+"""What was read on a photo."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
+FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING = "first_look", "second_look", "rectify", "stage2", "reading"
+STAGES = (FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecognizedDigit:
+    """One wheel of a reading: its label, `0` to `9`, score 0 to 1, and corners (4, 2) in pixels of the photo."""
+
+    label: str
+    score: float
+    corners: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Recognition:
+    """What was read on a photo.
+
+    Attributes:
+        success: whether there is a reading.
+        reason: empty, or why there is none: `no_meter`, `illegible` or `unreadable`.
+        text: `00595,825`; empty without success.
+        integer: the digits before the comma.
+        fraction: those after it.
+        confidence: probability, 0 to 1, that the whole text is right; 0 without success.
+        counter_class: one of STAGE1_CLASSES, empty without a window.
+        counter_score: the window's score, 0 to 1.
+        corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise; None without a
+            window.
+        digits: left to right.
+        alternatives: the likeliest texts with their probabilities, the reading's own first.
+        seconds: by stage (STAGES) and `total`; in a batch each photo's equal share.
+        window: uint8 RGB, the rectified window as stage 2 saw it; None without.
+        features: what the confidence rests on, see `confidence_features`; empty without success.
+    """
+
+    success: bool
+    reason: str = ""
+    text: str = ""
+    integer: str = ""
+    fraction: str = ""
+    confidence: float = 0.0
+    counter_class: str = ""
+    counter_score: float = 0.0
+    corners: np.ndarray | None = None
+    digits: tuple[RecognizedDigit, ...] = ()
+    alternatives: tuple[tuple[str, float], ...] = ()
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    window: np.ndarray | None = None
+    features: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything but the window's picture and the features, as plain values for JSON."""
+        return {
+            "success": self.success,
+            "reason": self.reason,
+            "text": self.text,
+            "integer": self.integer,
+            "fraction": self.fraction,
+            "confidence": round(self.confidence, 4),
+            "counter_class": self.counter_class,
+            "counter_score": round(self.counter_score, 4),
+            "corners": None if self.corners is None else np.round(self.corners.astype(float), 1).tolist(),
+            "digits": [
+                {
+                    "label": digit.label,
+                    "score": round(digit.score, 4),
+                    "corners": np.round(digit.corners.astype(float), 1).tolist(),
+                }
+                for digit in self.digits
+            ],
+            "alternatives": [{"text": text, "probability": round(share, 4)} for text, share in self.alternatives],
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+        }
