@@ -19,8 +19,8 @@ BLOCK = re.compile(r"(?:^    .*\n(?:\n(?=    ))*)+", re.MULTILINE)
 
 
 def examples():
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
-    found = [block for text in texts for block in BLOCK.findall(text)]
+    paths = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    found = [block for path in paths for block in BLOCK.findall(path.read_text(encoding="utf-8"))]
     blocks = [textwrap.dedent(block) for block in found if f"{SERVER}/recognize" in block]
     curls = [line for block in blocks if "curl" in block for line in block.splitlines() if "curl" in line]
     # the same line may stand in two documents
