@@ -24,7 +24,9 @@ def examples():
     blocks = [textwrap.dedent(block) for block in found if f"{SERVER}/recognize" in block]
     curls = [line for block in blocks if "curl" in block for line in block.splitlines() if "curl" in line]
     # the same line may stand in two documents
-    return list(dict.fromkeys(curls)), [block for block in blocks if "import requests" in block or "requests.post" in block]
+    return list(dict.fromkeys(curls)), [
+        block for block in blocks if "import requests" in block or "requests.post" in block
+    ]
 
 
 CURLS, PYTHONS = examples()
