@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from deploy.recognition.runtime import load_models
     from retinanet.evaluation.outcomes import evaluate, evaluate_without_meter
     from retinanet.evaluation.page import FAILURES_FOLDER, write_report
-    from retinanet.evaluation.tables import all_tables, as_text
+    from retinanet.evaluation.tables import all_tables
+    from retinanet.text_tables import aligned
 
     models = load_models(args.models)
     reader = MeterReader(models)
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.no_meter:
             results += evaluate_without_meter(reader, args.no_meter, turns, failures)
     for title, columns, rows in all_tables(results):
-        print(f"{title}\n{as_text(columns, rows)}\n")
+        print(f"{title}\n{aligned([columns, *rows])}\n")
     if args.output:
         print(f"report: {write_report(args.output, results)}")
 

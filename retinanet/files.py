@@ -1,4 +1,4 @@
-"""Files that scripts write: text, JSON and pictures; folders that are replaced whole, and locked meanwhile."""
+"""Files and folders that scripts write: what stands there after a kill is the old one or the new one, whole."""
 
 import contextlib
 import ctypes
@@ -25,7 +25,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, lambda: path.write_text(text, encoding="utf-8"))
+    _write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, values: dict | list) -> None:
@@ -43,13 +43,39 @@ def write_png(path: Path, picture: Image.Image) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, lambda: picture.save(path, "PNG", optimize=True))
+    _write(path, lambda unfinished: picture.save(unfinished, "PNG", optimize=True))
 
 
-def _write(path: Path, write: Callable[[], object]) -> None:
+@contextlib.contextmanager
+def write_then_move(path: Path, writer: str = "") -> Iterator[Path]:
+    """Gives a file beside the path to write into, with its ending, which becomes it when the block has ended well.
+
+    Args:
+        path: of the file; the folder exists.
+        writer: tells writers apart that may write the same file at once. What a killed one leaves, the next one of the
+            same name replaces.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        # a device or a pipe
+        yield path
+        return
+    unfinished = path.with_name(f".{path.stem}{writer}.partial{path.suffix}")
+    try:
+        yield unfinished
+        _flush(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write()
+        with write_then_move(path) as unfinished:
+            write(unfinished)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 

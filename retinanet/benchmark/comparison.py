@@ -14,6 +14,8 @@ from retinanet.benchmark.contender import RAPIDOCR
 from retinanet.benchmark.folders import name_of
 from retinanet.benchmark.measurement import BATCHES, Contender, Measurement, measure
 from retinanet.files import write_text
+from retinanet.text_tables import aligned
+from retinanet.text_tables import markdown as as_markdown
 
 
 def compare(folders: Sequence[Path], photos: Sequence[Path], count: int, with_rapidocr: bool) -> list[Measurement]:
@@ -55,8 +57,8 @@ def show(measurements: Sequence[Measurement], markdown: Path | None, picture: Pa
     cells = table.rows(measurements)
     count = len(measurements[0].readings)
     print(f"median / 95 % of {count} readings, one at a time, everyone in turn")
-    print(table.as_text(cells))
+    print(aligned(cells))
     if markdown:
-        write_text(markdown, table.as_markdown(cells))
+        write_text(markdown, as_markdown(cells))
     if picture:
         draw_bars(picture, measurements)

@@ -29,24 +29,6 @@ def rows(measurements: Sequence[Measurement]) -> list[list[str]]:
     return table
 
 
-def as_text(table: Sequence[Sequence[str]]) -> str:
-    """Returns aligned lines."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    )
-
-
-def as_markdown(table: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown."""
-    heading, *body = ("| " + " | ".join(row) + " |" for row in table)
-    rule = "|---" + "|---:" * (len(table[0]) - 1) + "|"
-    return "\n".join([heading, rule, *body]) + "\n"
-
-
 def _times(milliseconds: np.ndarray) -> str:
     if not len(milliseconds):
         return NONE

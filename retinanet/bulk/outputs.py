@@ -11,6 +11,7 @@ from pathlib import Path
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
+from retinanet.text_tables import aligned_row
 
 _COLUMNS = ("file", "reading", "class", "confidence", "ms")
 _NO_FILE = "- not a readable file"
@@ -49,11 +50,7 @@ def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write
     read = count = 0
 
     def line(cells: Sequence[str]) -> str:
-        # numbers right, words left
-        return "  ".join(
-            cell.rjust(width) if column >= 3 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ).rstrip()
+        return aligned_row(cells, widths, words=3).rstrip()
 
     def write(result: Result) -> None:
         nonlocal read, count

@@ -19,6 +19,7 @@ from deploy.recognition.errors import UserError
 from deploy.recognition.meter_reader import MeterReader
 from retinanet.bulk.outputs import as_dict
 from retinanet.bulk.stream import read_photos
+from retinanet.files import write_json, write_text, write_then_move
 
 PLAN, PHOTOS = "plan.json", "photos.txt"
 
@@ -56,7 +57,7 @@ class Plan:
 
     def clear(self) -> None:
         """Removes what killed runs left half written; nobody else may be reading into the folder."""
-        for path in self.folder.glob(".results-*.jsonl.*"):
+        for path in self.folder.glob(".results-*.partial.jsonl"):
             path.unlink()
 
     def photos(self, shard: int) -> Iterator[photo_files.PhotoFile]:
@@ -98,9 +99,9 @@ def make_plan(folder: Path, sources: Sequence[Path], models: str, shard_size: in
     values = {field: value for field, value in dataclasses.asdict(plan).items() if field != "folder"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / PHOTOS, "".join(f"{path}\n" for path in paths))
+        write_text(folder / PHOTOS, "".join(f"{path}\n" for path in paths))
         # last: once it is there, the list of photos is whole
-        _write(begun, json.dumps(values, indent=1) + "\n")
+        write_json(begun, values)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
     return plan
@@ -116,20 +117,14 @@ def read_shard(reader: MeterReader, plan: Plan, shard: int) -> int:
         UserError: the results cannot be written.
     """
     target = plan.result_file(shard)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     read = 0
     try:
-        with open(unfinished, "w", encoding="utf-8") as file:
+        with write_then_move(target, f".{os.getpid()}") as unfinished, open(unfinished, "w", encoding="utf-8") as file:
             for result in read_photos(reader, plan.photos(shard)):
                 file.write(json.dumps(as_dict(result), ensure_ascii=False) + "\n")
                 read += result.success
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return read
 
 
@@ -145,9 +140,3 @@ def _read_plan(folder: Path) -> Plan:
 
 def _plain(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

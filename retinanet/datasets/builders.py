@@ -15,6 +15,7 @@ from tqdm import tqdm
 from deploy.recognition.errors import UserError
 from retinanet.datasets.schema import SCHEMAS, Schema
 from retinanet.datasets.stored_examples import Example, Record, examples_of
+from retinanet.files import replace_folder
 
 SPLITS = ("train", "validation", "test")
 VERSION = "1.0.0"
@@ -148,24 +149,19 @@ def _complete_or_nothing(target: Path) -> Iterator[Path]:
     made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     # A name with a dot and no digits first: dataset readers do not take it for a version.
     partial = target.parent / f".incomplete-{target.name}-{os.getpid()}"
-    previous = target.parent / f".replaced-{target.name}-{os.getpid()}"
     try:
         try:
             partial.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"{target.parent}: cannot be written ({error.strerror}); give another --output") from error
         yield partial
-        if target.exists():
-            target.rename(previous)
-        partial.rename(target)
+        replace_folder(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         raise
-    finally:
-        shutil.rmtree(previous, ignore_errors=True)
 
 
 @contextlib.contextmanager

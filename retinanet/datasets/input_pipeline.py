@@ -124,7 +124,7 @@ def _augmented_stage2(random, image, boxes, labels, config):
     if random.random() < UPSIDE_DOWN_SHARE:
         view, boxes, labels = np.ascontiguousarray(view[::-1, ::-1]), boxes[:0], labels[:0]
     view = augmentation.change_light(random, augmentation.change_colors(random, view))
-    return augmentation.degrade(random, view), *_pad_boxes(boxes, labels)
+    return augmentation.degrade(random, view), *pad_boxes(boxes, labels)
 
 
 def _plain_stage2(random, image, boxes, labels, config):
@@ -132,7 +132,7 @@ def _plain_stage2(random, image, boxes, labels, config):
 
     size = (config.input_width, config.input_height)
     scaled = _boxes_xyxy(boxes, image) * np.tile(np.array(size) / image.shape[1::-1], 2)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), *_pad_boxes(scaled, labels)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), *pad_boxes(scaled, labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _pad_windows(corners, labels, config):
     return padded, classes
 
 
-def _pad_boxes(boxes, labels):
+def pad_boxes(boxes, labels):
     """Returns boxes (most_objects, 4) and classes; padding lies outside the window, where no anchor overlaps it."""
     padded = np.tile(np.array([-2, -2, -1, -1], np.float32), (SCHEMAS[2].most_objects, 1))
     classes = np.full(SCHEMAS[2].most_objects, -1, np.float32)

@@ -125,19 +125,6 @@ def confusion(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
     return Counter(pair for outcome in outcomes for pair in outcome.score.pairs)
 
 
-def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns aligned lines: a heading and a line a row, words left and figures right."""
-    table = [tuple(columns), *rows]
-    widths = [max(len(row[place]) for row in table) for place in range(len(columns))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    )
-
-
 def all_tables(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
     """Returns title, columns and rows of each table that the outcomes fill."""
     without = ("photos without a meter", "photos", "answered with digits")

@@ -1,28 +1,25 @@
 """Saving and loading of `.keras` files: whole states, written so that no kill can damage them."""
 
-import os
 import zipfile
 from pathlib import Path
 
 import keras
 
 from deploy.recognition.errors import UserError
+from retinanet.files import write_then_move
 from retinanet.models.stages import MODELS
 
 
 def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = True) -> None:
     """Writes a `.keras` file beside its place and then moves it there, so that a kill leaves the old one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial.keras")
     if not include_optimizer:
         # Keras 3 always saves the optimizer of a compiled model: save one that never had any.
         weights = model.get_weights()
         model = type(model).from_config(model.get_config())
         model.set_weights(weights)
-    model.save(partial)
-    with open(partial, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with write_then_move(path) as unfinished:
+        model.save(unfinished)
 
 
 def load_model(path: Path, stage: int) -> keras.Model:

@@ -21,6 +21,10 @@ SIZE_STEP = 1.7
 # Shares of the window's width and height within which the anchor's centre must lie, from the middle.
 POSITIVE_ALONG, POSITIVE_ACROSS = 0.20, 0.45
 IGNORED_ALONG, IGNORED_ACROSS = 0.5, 0.9
+# However small the window is, anchors so many strides from its middle learn it; so many more are left out of the loss.
+POSITIVE_STRIDES, IGNORED_STRIDES = 0.75, 0.5
+# Of two windows an anchor takes the one that costs less: strides off its middle, and size steps, which weigh more.
+SIZE_STEP_COST = 4
 
 
 def encode_windows(corners, classes, anchors: np.ndarray, strides: np.ndarray):
@@ -58,17 +62,17 @@ def encode_windows(corners, classes, anchors: np.ndarray, strides: np.ndarray):
     size_steps = ops.abs(ops.log(length / size)) / np.log(SIZE_STEP)  # (batch, n, anchors)
 
     positive = (
-        (along <= ops.maximum(POSITIVE_ALONG * width, 0.75 * stride))
-        & (across <= ops.maximum(POSITIVE_ACROSS * height, 0.75 * stride))
+        (along <= ops.maximum(POSITIVE_ALONG * width, POSITIVE_STRIDES * stride))
+        & (across <= ops.maximum(POSITIVE_ACROSS * height, POSITIVE_STRIDES * stride))
         & (size_steps <= POSITIVE_SIZE_STEPS)
     )
     ignored = (
-        (along <= IGNORED_ALONG * width + 0.5 * stride)
-        & (across <= IGNORED_ACROSS * height + 0.5 * stride)
+        (along <= IGNORED_ALONG * width + IGNORED_STRIDES * stride)
+        & (across <= IGNORED_ACROSS * height + IGNORED_STRIDES * stride)
         & (size_steps <= IGNORED_SIZE_STEPS)
     )
     # The best anchor of each window learns it even if none fits.
-    cost = (along + across) / stride + 4 * size_steps
+    cost = (along + across) / stride + SIZE_STEP_COST * size_steps
     anchor_numbers = ops.arange(anchors.shape[0])
     best = ops.cast(ops.argmin(cost, axis=-1), anchor_numbers.dtype)
     positive = positive | (anchor_numbers == best[:, :, None])

@@ -22,11 +22,11 @@ from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.runtime import Models
 from deploy.recognition.runtimes import Detector, OpenVinoNetwork
 from retinanet import cli
-from retinanet.benchmark.table import as_markdown
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.export import formats
 from retinanet.models.checkpoints import load_model
 from retinanet.studies import labelled_photos
+from retinanet.text_tables import markdown
 
 # (height, width) in multiples of 32, as the pyramid doubles its maps; the chosen ones are the weights' own
 STAGE1_SIZES = tuple((side, side) for side in (384, 320, 288, 256, 224, 192))
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitted = args.weights / "confidence.json"
     confidence = manifest.confidence({"confidence": json.loads(fitted.read_text())} if fitted.is_file() else {})
     print(
-        as_markdown(
+        markdown(
             table(labelled_photos.read_in_turn(variants(models, (STAGE1_SIZES, STAGE2_SIZES), confidence), photos))
         )
     )

@@ -16,11 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from retinanet import cli
-from retinanet.benchmark.table import as_markdown
 from retinanet.config import STAGE1, STAGE2, ModelConfig
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.stages import MODELS
 from retinanet.studies.input_sizes import openvino_network
+from retinanet.text_tables import markdown
 
 
 def variants(config: ModelConfig) -> dict[str, ModelConfig]:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         times = milliseconds(networks, noise.astype(np.uint8), args.rounds)
         for name, value in times.items():
             table.append([str(config.stage), name, f"{value:.1f}", f"{value / times['chosen']:.2f}"])
-    print(as_markdown(table))
+    print(markdown(table))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.recognition import Recognition
 from deploy.recognition.runtime import load_models
 from retinanet import cli
-from retinanet.benchmark.table import as_markdown
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.studies import labelled_photos
+from retinanet.text_tables import markdown
 
 _QUALITY = 95
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     readers = {str(folder): MeterReader(load_models(folder)) for folder in args.models}
     first = next(iter(readers))
     readers[f"{first}, photos saved anew as JPEG"] = SavedAnew(readers[first])
-    print(as_markdown(table(labelled_photos.read_in_turn(readers, photos))))
+    print(markdown(table(labelled_photos.read_in_turn(readers, photos))))
 
 
 if __name__ == "__main__":

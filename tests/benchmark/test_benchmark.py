@@ -130,12 +130,6 @@ def test_table():
     assert "rectify, ms" not in cells
 
 
-def test_table_as_lines():
-    rows = [["", "a", "bb"], ["total", "1.0", "20"]]
-    assert table.as_text(rows) == "         a  bb\ntotal  1.0  20"
-    assert table.as_markdown(rows) == "|  | a | bb |\n|---|---:|---:|\n| total | 1.0 | 20 |\n"
-
-
 @pytest.mark.parametrize(
     ("lengths", "expected"),
     [([30], (30, 5)), ([30, 50, 100], (100, 10)), ([30, 50, 560], (70, 10)), ([0.5], (0.5, 5))],

@@ -60,7 +60,7 @@ def test_a_killed_run_goes_on_with_the_unfinished_shards(photos, tmp_path):
 def test_what_a_killed_run_left_half_written_is_removed(photos, tmp_path):
     plan = make_plan(tmp_path / "readings", [photos], "v1", 5)
     read_shard(Reader(), plan, 1)
-    (plan.folder / ".results-00000-of-00005.jsonl.4711").write_text("half")
+    (plan.folder / ".results-00000-of-00005.4711.partial.jsonl").write_text("half")
     plan.clear()
     assert {path.name for path in plan.folder.iterdir()} == {"plan.json", "photos.txt", plan.result_file(1).name}
 

@@ -8,8 +8,8 @@ from retinanet.datasets.input_pipeline import (
     POINT_SIZE,
     UPSIDE_DOWN_SHARE,
     _augmented_stage2,
-    _pad_boxes,
     _plain_stage1,
+    pad_boxes,
 )
 from retinanet.datasets.schema import SCHEMAS
 
@@ -84,16 +84,14 @@ def test_quarter_turns_of_validation_photos_keep_the_reading_order():
 
 
 def test_points_grow_and_padding_lies_outside():
-    boxes, classes = _pad_boxes(np.array([[100.0, 100, 104, 104], [10, 10, 11, 60]]), np.array([13, 4]))
+    boxes, classes = pad_boxes(np.array([[100.0, 100, 104, 104], [10, 10, 11, 60]]), np.array([13, 4]))
     np.testing.assert_allclose(boxes[0], [102 - POINT_SIZE[0] / 2, 70, 102 + POINT_SIZE[0] / 2, 134])
     assert classes.tolist() == [13] + [-1] * (SCHEMAS[2].most_objects - 1)
     assert np.all(boxes[1:] < 0)
 
 
 def test_low_digits_grow_round_their_middles_and_slivers_of_high_ones_do_not():
-    boxes, classes = _pad_boxes(
-        np.array([[100.0, 80, 112, 104], [40, 60, 70, 90], [0, 4, 6, 120]]), np.array([3, 5, 7])
-    )
+    boxes, classes = pad_boxes(np.array([[100.0, 80, 112, 104], [40, 60, 70, 90], [0, 4, 6, 120]]), np.array([3, 5, 7]))
     np.testing.assert_allclose(boxes[:3], [[95, 69, 117, 115], [40, 52, 70, 98], [0, 4, 6, 120]])
     assert classes[:3].tolist() == [3, 5, 7]
 

@@ -18,7 +18,6 @@ from retinanet.evaluation.page import page
 from retinanet.evaluation.tables import (
     Figure,
     all_tables,
-    as_text,
     confusion,
     median,
     rows_by_rotation,
@@ -178,8 +177,6 @@ def test_rows_count_shares():
     assert first[5].split()[0] == "87.5" and first[7].split()[0] == "50.0" and first[8] == "100"
     assert second[0] == "own 90 deg" and second[7].split()[0] == "100.0"
     assert [row[0] for row in rows_by_wheels(results)] == ["4 wheels", "5 wheels"]
-    lines = as_text(("set", "photos"), [("a", "1"), ("longer", "22")]).splitlines()
-    assert lines == ["set     photos", "a            1", "longer      22"]
 
 
 def test_confidence_rows():

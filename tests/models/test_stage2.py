@@ -3,7 +3,7 @@ import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
 from retinanet.config import STAGE2
-from retinanet.datasets.input_pipeline import _pad_boxes
+from retinanet.datasets.input_pipeline import pad_boxes
 from retinanet.datasets.synthetic.crops import window_crops
 from retinanet.models.layers import anchor_boxes
 from retinanet.models.stage2 import NEGATIVE_IOU, POSITIVE_IOU, Stage2RetinaNet
@@ -26,7 +26,7 @@ def test_every_box_of_drawn_windows_has_a_positive_anchor(encoder):
         crop = draft.make()
         size = np.tile([STAGE2.input_width, STAGE2.input_height], 2)
         numbers = np.array([STAGE2_CLASSES.index(label) for label in crop.labels])
-        padded, padded_classes = _pad_boxes(crop.boxes_xyxy * size, numbers)
+        padded, padded_classes = pad_boxes(crop.boxes_xyxy * size, numbers)
         boxes.append(padded)
         classes.append(padded_classes)
     _, targets = encode(encoder, boxes, classes)
@@ -48,7 +48,7 @@ def test_every_box_of_drawn_windows_has_a_positive_anchor(encoder):
 
 
 def test_padding_makes_background(encoder):
-    boxes, classes = _pad_boxes(np.zeros((0, 4)), np.zeros(0))
+    boxes, classes = pad_boxes(np.zeros((0, 4)), np.zeros(0))
     deltas, targets = encode(encoder, [boxes], [classes])
     assert np.all(targets == -1)
     assert np.all(np.isfinite(deltas))
@@ -57,7 +57,7 @@ def test_padding_makes_background(encoder):
 def test_an_anchor_takes_its_own_box_with_zero_deltas(encoder):
     index = 700
     box = anchor_boxes(STAGE2)[index]
-    boxes, classes = _pad_boxes(box[None], np.array([7]))
+    boxes, classes = pad_boxes(box[None], np.array([7]))
     deltas, targets = encode(encoder, [boxes], [classes])
     assert targets[0, index] == 7
     np.testing.assert_allclose(deltas[0, index], 0, atol=1e-4)

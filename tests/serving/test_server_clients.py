@@ -1,4 +1,4 @@
-"""The client examples of README are run as they stand there, against a server."""
+"""The client examples of the documents are run as they stand there, against a server."""
 
 import json
 import os
@@ -19,10 +19,14 @@ BLOCK = re.compile(r"(?:^    .*\n(?:\n(?=    ))*)+", re.MULTILINE)
 
 
 def examples():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = [textwrap.dedent(block) for block in BLOCK.findall(text) if f"{SERVER}/recognize" in block]
+    paths = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    found = [block for path in paths for block in BLOCK.findall(path.read_text(encoding="utf-8"))]
+    blocks = [textwrap.dedent(block) for block in found if f"{SERVER}/recognize" in block]
     curls = [line for block in blocks if "curl" in block for line in block.splitlines() if "curl" in line]
-    return curls, [block for block in blocks if "import requests" in block or "requests.post" in block]
+    # the same line may stand in two documents
+    return list(dict.fromkeys(curls)), [
+        block for block in blocks if "import requests" in block or "requests.post" in block
+    ]
 
 
 CURLS, PYTHONS = examples()
