@@ -23,13 +23,13 @@ class Report:
     """What the test found at one threshold.
 
     Attributes:
-        least_iou: the threshold.
+        min_iou: the threshold.
         class_names: of the matrix, in its order.
         matrix: (classes + 1, classes + 1) cases, labelled down, found across, the last one nothing.
         counts: one a class.
     """
 
-    least_iou: float
+    min_iou: float
     class_names: tuple[str, ...]
     matrix: np.ndarray
     counts: tuple[ClassCounts, ...]
@@ -120,7 +120,7 @@ def as_text(result: Stage1Result) -> str:
         f"{result.corner_error:.1f} % of the window's height"
     ]
     for report in result.reports:
-        heading = f"overlap above {report.least_iou:g}"
+        heading = f"overlap above {report.min_iou:g}"
         lines.append(f"\n{heading:<20}{'TP':>6}{'FP':>6}{'FN':>6}{'TN':>6}{'precision':>11}{'recall':>9}{'F1':>8}")
         for name, counts in zip(report.class_names, report.counts, strict=True):
             elements = "".join(f"{value:>6}" for value in dataclasses.astuple(counts))
@@ -142,7 +142,7 @@ def as_dict(result: Stage1Result) -> dict:
         "corner_error": _number(result.corner_error),
         "thresholds": [
             {
-                "iou_threshold": report.least_iou,
+                "iou_threshold": report.min_iou,
                 "confusion_matrix": {
                     "labels": [*report.class_names, "nothing"],
                     "labelled_by_found": report.matrix.tolist(),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.outcomes import NO_METER, Outcome
+from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.risk_coverage import accuracy_at, coverage_at, expected_calibration_error
 
 CONFIDENT_SHARE, AIM_ACCURACY = 0.85, 0.99
@@ -104,7 +104,7 @@ def rows_without_meter(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     rows = []
     parts: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.source == NO_METER:
+        if outcome.source == WITHOUT_METER:
             parts.setdefault(outcome.turns, []).append(outcome)
     for turns, part in parts.items():
         answered = sum(outcome.recognition.success for outcome in part)
@@ -176,7 +176,7 @@ def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> lis
 def _groups(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.source != NO_METER:
+        if outcome.source != WITHOUT_METER:
             groups.setdefault(name_of(outcome), []).append(outcome)
     return groups
 

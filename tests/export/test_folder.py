@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.exported_models import check_models, load_models, read_manifest
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.recognition import NO_METER
-from deploy.recognition.runtime import check_models, load_models, read_manifest
 from deploy.recognition.settings import Settings
 from retinanet import files
 from retinanet.datasets.synthetic.examples import EXAMPLES
