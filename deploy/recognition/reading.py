@@ -147,25 +147,39 @@ def _shares_column(boxes: np.ndarray, index: int, chosen: list[int], settings: R
 
 
 def _on_the_row(boxes: np.ndarray, tested: list[int], row: list[int], settings: ReadingSettings) -> list[int]:
-    """Returns those of the tested wheels that stand on the line through the row's and are as high as they are."""
+    """Returns those of the tested wheels that stand on the line through the row's and are as high as they are.
+
+    Decimals of displays may be half as high: what stands on the row's foot, to the right of all others, may be lower.
+    """
     if len(row) < 3:
         return tested
     x_centres, y_centres = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     heights = boxes[:, 3] - boxes[:, 1]
     height = median(heights[row])
+    low, high = settings.height_range
+    row = [index for index in row if low * height <= heights[index] <= high * height]
     # the median of the slopes between all pairs: outliers, up to a quarter of the wheels, cannot bend it
     first, second = np.triu_indices(len(row), 1)
     runs = x_centres[row][second] - x_centres[row][first]
     slopes = (y_centres[row][second] - y_centres[row][first])[runs != 0] / runs[runs != 0]
     slope = median(slopes) if len(slopes) else 0.0
     level = median(y_centres[row] - slope * x_centres[row])
-    low, high = settings.height_range
-    return [
-        index
-        for index in tested
-        if abs(y_centres[index] - slope * x_centres[index] - level) <= settings.row_distance * height
-        and low * height <= heights[index] <= high * height
-    ]
+
+    def stands_in_line(index: int) -> bool:
+        off = abs(y_centres[index] - slope * x_centres[index] - level)
+        return off <= settings.row_distance * height and low * height <= heights[index] <= high * height
+
+    feet = boxes[:, 3] - slope * x_centres
+    in_line = [index for index in row if stands_in_line(index)]
+    end = x_centres[in_line].max() if in_line else np.inf
+    foot = median(feet[in_line]) if in_line else 0.0
+
+    def is_small_decimal(index: int) -> bool:
+        off = abs(feet[index] - foot)
+        low_enough = settings.decimal_height * height <= heights[index] < low * height
+        return bool(x_centres[index] > end and off <= settings.decimal_foot * height and low_enough)
+
+    return [index for index in tested if stands_in_line(index) or is_small_decimal(index)]
 
 
 def _fill_gaps(boxes: np.ndarray, chosen: list[int], weak: list[int], settings: ReadingSettings) -> list[int]:

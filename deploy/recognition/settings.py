@@ -52,6 +52,8 @@ class ReadingSettings:
         column_overlap: boxes that share more than this of the narrower one's width are one wheel.
         row_distance: a wheel's centre may lie this far off the row, in median wheel heights.
         height_range: a wheel's least and largest height, in median wheel heights.
+        decimal_height: the least height of a small decimal behind the other wheels, in median wheel heights.
+        decimal_foot: its lower edge may lie this far off theirs, in median wheel heights.
         gap_pitch: from this distance between two wheels, in median distances, one is missing between them.
         gap_tolerance: how far from the gap's middle the missing one may stand, in median distances.
         min_digits: a window with fewer digits is unreadable.
@@ -80,6 +82,8 @@ class ReadingSettings:
     column_overlap: float = 0.25
     row_distance: float = 0.45
     height_range: tuple[float, float] = (0.55, 1.7)
+    decimal_height: float = 0.35
+    decimal_foot: float = 0.2
     gap_pitch: float = 1.6
     gap_tolerance: float = 0.35
     min_digits: int = 3

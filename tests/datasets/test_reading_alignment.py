@@ -67,6 +67,7 @@ def test_displays_get_a_point_and_small_decimals_the_region_too():
     small = np.concatenate([evenly(2), evenly(4, top=0.5)[2:]])
     labelled = table_windows.boxes_of(Alignment(small, (0, 1, 2, 3), 1.0), "12,34", digital=True, shows_comma=False)
     assert [label for _, label in labelled] == ["1", "2", "3", "4", "floatp"]
+    assert labelled[-1][0].tolist() == pytest.approx([0.3, 0.2, 0.48, 0.8])
 
 
 def test_longest_run():

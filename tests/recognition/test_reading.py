@@ -46,6 +46,21 @@ def test_fraction_region_puts_the_comma():
     assert (reading.text, reading.integer, reading.fraction) == ("00595,825", "00595", "825")
 
 
+def test_decimals_half_as_high_on_the_rows_foot_are_read_and_a_second_row_is_not():
+    tall = row("00595")
+    small = [
+        entry("8", 0.9, 0.58, width=0.05, y=0.66, height=0.28),
+        entry("2", 0.9, 0.65, width=0.05, y=0.67, height=0.26),
+    ]
+    region = entry("floatp", 0.9, 0.62, width=0.14, y=0.66, height=0.3)
+    second_row = [entry("7", 0.9, 0.74, width=0.05, y=0.93, height=0.26)]
+    raised = [entry("3", 0.9, 0.74, width=0.05, y=0.3, height=0.28)]
+    before = [entry("1", 0.9, 0.03, width=0.04, y=0.66, height=0.28)]
+    assert decode([*tall, *small, region, *second_row]).text == "00595,82"
+    assert decode([*tall, *small, region, *raised]).text == "00595,82"
+    assert decode([*before, *tall, *small, region]).text == "00595,82"
+
+
 @pytest.mark.parametrize(
     ("centre", "width", "score", "text"),
     [

@@ -109,6 +109,9 @@ def boxes_of(found: Alignment, reading: str, digital: bool, shows_comma: bool = 
         return labelled
     region = np.concatenate([np.min(after, axis=0)[:2], np.max(after, axis=0)[2:]])
     heights = [float(np.median([box[3] - box[1] for box in part])) for part in (before, after)]
+    if digital:
+        # as the generator draws it: the region is as high as the row, however small the decimals are
+        region[1], region[3] = np.min(found.boxes, axis=0)[1], np.max(found.boxes, axis=0)[3]
     if not digital or heights[1] < SMALL_DECIMALS * heights[0]:
         labelled.append((region, FRACTION_CLASS))
     if digital and shows_comma:
