@@ -1,6 +1,7 @@
 """Every default of the models and of their training, in one place."""
 
 import dataclasses
+from typing import Any
 
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 
@@ -51,7 +52,10 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict) -> "ModelConfig":
         """Returns the configuration that `to_dict` wrote; lists become tuples again."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**given)
 
 
 # Square anchors in steps of 1.7, from 20 to 284 pixels: a window turned by 45 degrees has a square bounding box, so

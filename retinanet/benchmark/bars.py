@@ -92,11 +92,11 @@ def draw_bars(path: Path, measurements: Sequence[Measurement]) -> None:
 
 def _draw_key(write, fill, present: Sequence[str]) -> None:
     """Names the colours, in two lines above the bars, and says what the numbers are."""
-    x, y = 24, 44
+    x, y = 24.0, 44
     for stage in present:
         width = 22 + chart_font(13).getlength(stage) + 18
         if x + width > WIDTH - 24:
-            x, y = 24, y + 22
+            x, y = 24.0, y + 22
         fill(x, y, x + 14, y + 14, COLOURS[stage])
         write(x + 20, y + 7, stage, 13, "lm")
         x += width

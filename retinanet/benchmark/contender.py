@@ -27,8 +27,14 @@ from retinanet.benchmark import steps
 from retinanet.benchmark.stopwatch import Stopwatch
 
 RAPIDOCR = "rapidocr"
-_OPENCV = ("resize", "warpPerspective", "getPerspectiveTransform", "contourArea")
-_OPENCV += ("isContourConvex", "intersectConvexConvex")
+_OPENCV = (
+    "resize",
+    "warpPerspective",
+    "getPerspectiveTransform",
+    "contourArea",
+    "isContourConvex",
+    "intersectConvexConvex",
+)
 
 
 class MeterContender:

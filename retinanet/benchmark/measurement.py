@@ -98,8 +98,10 @@ class Contender:
         Raises:
             UserError: the process ended.
         """
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
+        requests = self._process.stdin
+        assert requests  # it is a pipe
+        requests.write(json.dumps(request) + "\n")
+        requests.flush()
         return self._answer()
 
     def close(self) -> None:
@@ -108,7 +110,9 @@ class Contender:
         self._process.communicate()
 
     def _answer(self) -> dict:
-        line = self._process.stdout.readline()
+        answers = self._process.stdout
+        assert answers  # it is a pipe
+        line = answers.readline()
         if not line:
             raise UserError(f"{self.name}: ended with status {self._process.wait()}; what it said stands above")
         answer = json.loads(line)

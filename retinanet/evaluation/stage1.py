@@ -71,13 +71,14 @@ def measure(
     finder = AllWindows(load_model(model, stage=1), second_look)
     examples, count = load_split([dataset], 1, split)
     fold = fold_illegible if binary else lambda classes: classes
-    photos = []
+    photos: list[tuple[Windows, Windows]] = []
     progress = tqdm(total=count, desc="testing", unit="photo", disable=None)
     for batch in _batches(examples.as_numpy_iterator()):
         found = finder([example["image"] for example in batch])
         for example, windows in zip(batch, found, strict=True):
             labelled = labelled_windows(example)
-            photos.append(tuple(dataclasses.replace(side, classes=fold(side.classes)) for side in (labelled, windows)))
+            folded = [dataclasses.replace(side, classes=fold(side.classes)) for side in (labelled, windows)]
+            photos.append((folded[0], folded[1]))
         progress.update(len(batch))
     progress.close()
     names = BINARY_CLASSES if binary else STAGE1_CLASSES
@@ -85,8 +86,8 @@ def measure(
     for threshold in thresholds:
         matrix = confusion_matrix(photos, len(names), threshold)
         reports.append(Report(threshold, names, matrix, tuple(class_counts(matrix))))
-    windows = sum(len(labelled.classes) for labelled, _ in photos)
-    return Stage1Result(len(photos), windows, mean_corner_error(photos), tuple(reports))
+    count = sum(len(labelled.classes) for labelled, _ in photos)
+    return Stage1Result(len(photos), count, mean_corner_error(photos), tuple(reports))
 
 
 def labelled_windows(example: dict) -> Windows:

@@ -76,7 +76,7 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     groups = _groups(outcomes, lambda outcome: outcome.source)
     if len(groups) > 1:
         groups["all sets"] = [outcome for part in groups.values() for outcome in part]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, everything in groups.items():
         part = [outcome for outcome in everything if outcome.right]
         if not part:
@@ -101,7 +101,7 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def rows_without_meter(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """Returns (rotation, photos, share answered with digits) of the photos without a meter."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     parts: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.source == WITHOUT_METER:
@@ -140,7 +140,7 @@ def all_tables(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[str, ...], 
 
 
 def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, part in _groups(outcomes, name_of).items():
         readable = [outcome for outcome in part if outcome.right]
         photos = _photos(part)

@@ -126,7 +126,7 @@ def match(labelled: Windows, found: Windows, min_iou: float) -> list[tuple[int, 
     free = set(range(len(labelled.corners)))
     for detection in np.argsort(-found.scores, kind="stable"):
         overlaps = {index: polygon_iou(labelled.corners[index], found.corners[detection]) for index in sorted(free)}
-        best = max(overlaps, key=overlaps.get, default=None)
+        best = max(overlaps, key=lambda index: overlaps[index], default=None)
         if best is not None and overlaps[best] > min_iou:
             free.remove(best)
             pairs.append((best, int(detection)))
