@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import numpy as np
 
+    from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
-    from deploy.recognition.runtime import load_models
     from retinanet.evaluation.calibration import cross_validated, equal_counts, fit, write_confidence
     from retinanet.evaluation.charts import draw_reliability
     from retinanet.evaluation.outcomes import evaluate

@@ -15,7 +15,7 @@ NEED_KERAS = (
     "datasets/test_sources.py",
     "evaluation/test_recognition_rate.py",
     "evaluation/test_stage1.py",
-    "recognition/test_runtime.py",
+    "recognition/test_exported_models.py",
     "scripts",
     "studies",
 )

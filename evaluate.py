@@ -27,8 +27,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the tables."""
     args = parse_args(argv)
+    from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
-    from deploy.recognition.runtime import load_models
     from retinanet.evaluation.outcomes import evaluate, evaluate_without_meter
     from retinanet.evaluation.page import FAILURES_FOLDER, write_report
     from retinanet.evaluation.tables import all_tables

@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     """Reads the photos, prints and writes what was asked for, and returns the exit status."""
     args = parse_args(argv)
     from deploy.recognition import drawing, photo_files
+    from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
-    from deploy.recognition.runtime import load_models
     from retinanet.bulk import outputs
     from retinanet.bulk.stream import read_photos
 

@@ -45,7 +45,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the report and writes what was asked for."""
     args = parse_args(argv)
-    from deploy.recognition.runtime import stderr_unless_it_fails
+    from deploy.recognition.exported_models import stderr_unless_it_fails
 
     # that no graphics card was found is no error here
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -58,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.url:
         read, batch_size, times_of = ServerReader(args.url), 1, "a request"
     else:
-        from deploy.recognition import runtime
+        from deploy.recognition import exported_models
         from deploy.recognition.meter_reader import MeterReader
 
-        read, batch_size = ModelReader(MeterReader(runtime.load_models(args.models))), args.batch_size
+        read, batch_size = ModelReader(MeterReader(exported_models.load_models(args.models))), args.batch_size
         times_of = "a photo" if batch_size == 1 else f"a photo's share of a batch of {batch_size}"
     outcomes = recognition_rate.measure(photos, read, batch_size)
     figures = recognition_rate.summary(outcomes)

@@ -53,7 +53,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the report and writes what was asked for."""
     args = parse_args(argv)
-    from deploy.recognition.runtime import stderr_unless_it_fails
+    from deploy.recognition.exported_models import stderr_unless_it_fails
 
     # that no graphics card was found is no error here
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         write_json(args.json, stage1.as_dict(result))
     if args.picture:
-        matrices = [(f"overlap above {report.least_iou:g}", report.matrix) for report in result.reports]
+        matrices = [(f"overlap above {report.min_iou:g}", report.matrix) for report in result.reports]
         draw_matrices(args.picture, matrices, result.reports[0].class_names)
         print(f"confusion matrices: {args.picture}")
 

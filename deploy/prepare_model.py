@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     """Exports both stages."""
     args = parse_args(argv)
     print(f"exporting {os.path.relpath(args.keras_dir)} to {os.path.relpath(args.output)}", flush=True)
-    from deploy.recognition.runtimes import stderr_unless_it_fails
+    from deploy.recognition.networks import stderr_unless_it_fails
 
     # that no graphics card was found is no error here; real ones raise
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,6 +1,7 @@
 """Every default of the models and of their training, in one place."""
 
 import dataclasses
+from typing import Any
 
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 
@@ -51,11 +52,14 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict) -> "ModelConfig":
         """Returns the configuration that `to_dict` wrote; lists become tuples again."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**given)
 
 
 # Square anchors in steps of 1.7, from 20 to 284 pixels: a window turned by 45 degrees has a square bounding box, so
-# its length decides which anchor takes it, not the overlap (label_encoder.py). P5 gives the finer levels their view of
+# its length decides which anchor takes it, not the overlap (window_targets.py). P5 gives the finer levels their view of
 # the whole, but predicts nothing itself: a window of 170 pixels is 30 high, and corners found on a grid of 32 pixels
 # were off by twice as much as those found on one of 16.
 STAGE1 = ModelConfig(

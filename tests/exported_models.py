@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.runtime import STAGES, check_models
+from deploy.recognition.exported_models import STAGES, check_models
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "deploy" / "retinanet"

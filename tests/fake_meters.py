@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from deploy.recognition import geometry
-from deploy.recognition.runtime import Models
+from deploy.recognition.exported_models import Models
 from deploy.recognition.settings import WINDOW_MARGIN
 
 SIZE = 320

@@ -22,11 +22,11 @@ class Look:
     """What a story asks for.
 
     Attributes:
-        stage: under which its time is noted.
+        step: under which its time is noted.
         pictures: uint8 RGB, one or more, all of one size.
     """
 
-    stage: str
+    step: str
     pictures: Sequence[np.ndarray]
 
 
@@ -34,17 +34,17 @@ Story = Generator[Look, Outputs, Result]
 
 
 class Clock:
-    """Adds up the seconds that each stage takes."""
+    """Adds up the seconds that each step takes."""
 
-    def __init__(self, stages: Sequence[str]) -> None:
-        self.seconds = dict.fromkeys(stages, 0.0)
+    def __init__(self, steps: Sequence[str]) -> None:
+        self.seconds = dict.fromkeys(steps, 0.0)
 
     @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
+    def measure(self, step: str) -> Iterator[None]:
         """Adds the time of the block."""
         start = time.perf_counter()
         yield
-        self.seconds[stage] += time.perf_counter() - start
+        self.seconds[step] += time.perf_counter() - start
 
 
 def tell_together(stories: Sequence[Story[Result]], model: Model, clock: Clock) -> list[Result]:
@@ -70,7 +70,7 @@ def tell_together(stories: Sequence[Story[Result]], model: Model, clock: Clock) 
     while asked:
         looks, asked = asked, {}
         pictures = [picture for look in looks.values() for picture in look.pictures]
-        with clock.measure(next(iter(looks.values())).stage):
+        with clock.measure(next(iter(looks.values())).step):
             outputs = model(np.stack(pictures))
         start = 0
         for index, look in looks.items():

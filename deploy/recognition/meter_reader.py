@@ -9,10 +9,10 @@ from . import geometry
 from .classes import LEGIBLE_CLASSES
 from .confidence import alternative_texts, confidence, confidence_features
 from .errors import UserError
+from .exported_models import Models
 from .looks import Clock
 from .reading import Reading
-from .recognition import ILLEGIBLE, NO_METER, READING, STAGES, UNREADABLE, Recognition, RecognizedDigit
-from .runtime import Models
+from .recognition import ILLEGIBLE, NO_METER, READING, STEPS, UNREADABLE, Recognition, RecognizedDigit
 from .settings import Settings
 from .window import Window
 from .window_reading import Cut, WindowReader
@@ -54,7 +54,7 @@ class MeterReader:
                 )
         if not photos:
             return []
-        clock = Clock(STAGES)
+        clock = Clock(STEPS)
         windows = self._finder.find(photos, clock)
         legible = [
             (index, window) for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES
@@ -66,7 +66,7 @@ class MeterReader:
             recognitions = [self._without_reading(window) for window in windows]
             for (index, window), (cut, reading) in zip(legible, read, strict=True):
                 recognitions[index] = self._recognition(window, cut, reading)
-        seconds = {stage: value / len(photos) for stage, value in clock.seconds.items()}
+        seconds = {step: value / len(photos) for step, value in clock.seconds.items()}
         seconds["total"] = sum(seconds.values())
         return [dataclasses.replace(recognition, seconds=dict(seconds)) for recognition in recognitions]
 

@@ -167,7 +167,7 @@ def _on_the_row(boxes: np.ndarray, tested: list[int], row: list[int], settings: 
 
     def stands_in_line(index: int) -> bool:
         off = abs(y_centres[index] - slope * x_centres[index] - level)
-        return off <= settings.row_distance * height and low * height <= heights[index] <= high * height
+        return bool(off <= settings.row_distance * height and low * height <= heights[index] <= high * height)
 
     feet = boxes[:, 3] - slope * x_centres
     in_line = [index for index in row if stands_in_line(index)]

@@ -7,7 +7,7 @@ import numpy as np
 
 NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
 FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING = "first_look", "second_look", "rectify", "stage2", "reading"
-STAGES = (FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
+STEPS = (FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Recognition:
             window.
         digits: left to right.
         alternatives: the likeliest texts with their probabilities, the reading's own first.
-        seconds: by stage (STAGES) and `total`; in a batch each photo's equal share.
+        seconds: by step (STEPS) and `total`; in a batch each photo's equal share.
         window: uint8 RGB, the rectified window as stage 2 saw it; None without.
         features: what the confidence rests on, see `confidence_features`; empty without success.
     """

@@ -30,7 +30,7 @@ def load_reader(settings: ServerSettings) -> MeterReader:
         UserError: the folder is missing, does not match its manifest, or holds other models than the settings ask for;
             or their runtime is not installed.
     """
-    from ..recognition.runtime import load_models
+    from ..recognition.exported_models import load_models
 
     if settings.cpu_threads:
         cv2.setNumThreads(settings.cpu_threads)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from retinanet.benchmark import stages
+from retinanet.benchmark import steps
 from retinanet.benchmark.measurement import Measurement
 from retinanet.evaluation.charts import FINER, GRID, GROUND, INK, chart_font
 from retinanet.files import write_png
@@ -16,15 +16,15 @@ LEFT, RIGHT, ROW, BAR = 170, 830, 46, 26
 TOP, BOTTOM = 104, 46
 # the palette of M. Okabe and K. Ito, which colour-blind people can tell apart, with two greys
 COLOURS = {
-    stages.DECODE: (190, 190, 190),
-    stages.RESIZE: (86, 180, 233),
-    stages.FIRST_LOOK: (0, 114, 178),
-    stages.SECOND_LOOK: (0, 158, 115),
-    stages.RECTIFY: (204, 121, 167),
-    stages.STAGE2: (213, 94, 0),
-    stages.READING: (230, 159, 0),
-    stages.FIND_TEXT: (110, 110, 110),
-    stages.READ_TEXT: (70, 70, 70),
+    steps.DECODE: (190, 190, 190),
+    steps.RESIZE: (86, 180, 233),
+    steps.FIRST_LOOK: (0, 114, 178),
+    steps.SECOND_LOOK: (0, 158, 115),
+    steps.RECTIFY: (204, 121, 167),
+    steps.STAGE2: (213, 94, 0),
+    steps.READING: (230, 159, 0),
+    steps.FIND_TEXT: (110, 110, 110),
+    steps.READ_TEXT: (70, 70, 70),
 }
 # steps of the axis in milliseconds; as many as fit
 STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
@@ -62,11 +62,11 @@ def draw_bars(path: Path, measurements: Sequence[Measurement]) -> None:
     def fill(left: float, top: float, right: float, bottom: float, colour: tuple[int, int, int]) -> None:
         pen.rectangle([round(value * FINER) for value in (left, top, right, bottom)], fill=colour)
 
-    medians = [{stage: one.median(stage) for stage in stages.STAGES} for one in measurements]
+    medians = [{stage: one.median(stage) for stage in steps.STEPS} for one in measurements]
     end, step = axis([sum(one.values()) for one in medians])
     scale = (RIGHT - LEFT) / end
     write(24, 14, "Milliseconds a photo, median", 17, "la", bold=True)
-    _draw_key(write, fill, [stage for stage in stages.STAGES if any(one[stage] for one in medians)])
+    _draw_key(write, fill, [stage for stage in steps.STEPS if any(one[stage] for one in medians)])
     for tick in range(0, int(end) + 1, step):
         x = LEFT + tick * scale
         fill(x, TOP - 6, x + 1, height - BOTTOM + 4, GRID)
@@ -86,17 +86,17 @@ def draw_bars(path: Path, measurements: Sequence[Measurement]) -> None:
             # two white strokes: the bar goes on
             for stroke in (RIGHT - 26, RIGHT - 18):
                 fill(stroke, top, stroke + 4, top + BAR, GROUND)
-        write(x + 8, top + BAR / 2, f"{measurement.median(stages.TOTAL):.0f}", 13, "lm", bold=True)
+        write(x + 8, top + BAR / 2, f"{measurement.median(steps.TOTAL):.0f}", 13, "lm", bold=True)
     write_png(path, image.resize((WIDTH, height), Image.Resampling.LANCZOS))
 
 
 def _draw_key(write, fill, present: Sequence[str]) -> None:
     """Names the colours, in two lines above the bars, and says what the numbers are."""
-    x, y = 24, 44
+    x, y = 24.0, 44
     for stage in present:
         width = 22 + chart_font(13).getlength(stage) + 18
         if x + width > WIDTH - 24:
-            x, y = 24, y + 22
+            x, y = 24.0, y + 22
         fill(x, y, x + 14, y + 14, COLOURS[stage])
         write(x + 20, y + 7, stage, 13, "lm")
         x += width

@@ -21,14 +21,20 @@ import numpy as np
 
 from deploy.recognition import photo_files, window_search
 from deploy.recognition.errors import UserError
+from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.runtime import load_models
-from retinanet.benchmark import stages
+from retinanet.benchmark import steps
 from retinanet.benchmark.stopwatch import Stopwatch
 
 RAPIDOCR = "rapidocr"
-_OPENCV = ("resize", "warpPerspective", "getPerspectiveTransform", "contourArea")
-_OPENCV += ("isContourConvex", "intersectConvexConvex")
+_OPENCV = (
+    "resize",
+    "warpPerspective",
+    "getPerspectiveTransform",
+    "contourArea",
+    "isContourConvex",
+    "intersectConvexConvex",
+)
 
 
 class MeterContender:
@@ -40,7 +46,7 @@ class MeterContender:
 
     def __init__(self, folder: Path):
         self.watch = Stopwatch()
-        self.watch.wrap_in(cv2, _OPENCV, stages.OPENCV)
+        self.watch.wrap_in(cv2, _OPENCV, steps.OPENCV)
         self.watch.wrap_in(window_search, ("letterbox", "zoom"))
         self.reader = MeterReader(load_models(folder))
 
@@ -52,14 +58,14 @@ class MeterContender:
         total = time.perf_counter() - start
         inside = self.watch.take()
         return {
-            stages.RESIZE: inside["letterbox"] + inside["zoom"],
-            stages.FIRST_LOOK: seconds["first_look"] - inside["letterbox"],
-            stages.SECOND_LOOK: seconds["second_look"] - inside["zoom"],
-            stages.RECTIFY: seconds["rectify"],
-            stages.STAGE2: seconds["stage2"],
-            stages.READING: seconds["reading"],
-            stages.OPENCV: inside[stages.OPENCV],
-            stages.TOTAL: total,
+            steps.RESIZE: inside["letterbox"] + inside["zoom"],
+            steps.FIRST_LOOK: seconds["first_look"] - inside["letterbox"],
+            steps.SECOND_LOOK: seconds["second_look"] - inside["zoom"],
+            steps.RECTIFY: seconds["rectify"],
+            steps.STAGE2: seconds["stage2"],
+            steps.READING: seconds["reading"],
+            steps.OPENCV: inside[steps.OPENCV],
+            steps.TOTAL: total,
         }
 
     def read_batch(self, photos: list[np.ndarray]) -> None:
@@ -82,7 +88,7 @@ class RapidOcrContender:
         _, seconds = self.engine(np.ascontiguousarray(photo[..., ::-1]))
         total = time.perf_counter() - start
         found = seconds[0] if seconds else total
-        return {stages.FIND_TEXT: found, stages.READ_TEXT: total - found, stages.TOTAL: total}
+        return {steps.FIND_TEXT: found, steps.READ_TEXT: total - found, steps.TOTAL: total}
 
     def read_batch(self, photos: list[np.ndarray]) -> None:
         """Reads photos one after the other: it takes no batches."""
@@ -99,7 +105,7 @@ def answer(contender: MeterContender | RapidOcrContender, request: dict) -> dict
     if "read" in request:
         start = time.perf_counter()
         photo = photo_files.read_photo(request["read"])
-        return {stages.DECODE: time.perf_counter() - start} | contender.read(photo)
+        return {steps.DECODE: time.perf_counter() - start} | contender.read(photo)
     if "batch" in request:
         photos = [photo_files.read_photo(path) for path in request["batch"]]
         start = time.perf_counter()

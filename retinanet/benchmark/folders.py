@@ -58,7 +58,7 @@ def make_missing(root: Path, formats: Sequence[tuple[str, str]], deploy: Path) -
         if not _is_current(folder, weights):
             print(f"== making {folder}", flush=True)
             options = ["--format", model_format, "--precision", precision, "--keras-dir", weights, "--output", folder]
-            made = subprocess.run([sys.executable, prepare_model, *options], check=False)
+            made = subprocess.run([sys.executable, prepare_model, *map(str, options)], check=False)
             if made.returncode:
                 raise UserError(f"{folder}: could not be made; {prepare_model.name} has said why")
         folders.append(folder)

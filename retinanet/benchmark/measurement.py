@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
-from retinanet.benchmark import stages
+from retinanet.benchmark import steps
 
 ROOT = Path(__file__).resolve().parents[2]
 # the first readings set models and caches up
@@ -27,7 +27,7 @@ class Measurement:
 
     Attributes:
         name: of the contender.
-        readings: of each reading, seconds by stage (see `stages`), of OpenCV inside them and in total.
+        readings: of each reading, seconds by stage (see `steps`), of OpenCV inside them and in total.
         batches: of each batch, photos a second, photos in memory.
         start_seconds: from the start of its process until it was ready to read.
         peak_bytes: the most memory that its process held.
@@ -51,7 +51,7 @@ class Measurement:
     @property
     def photos_a_second(self) -> float:
         """How many photos in memory are read a second, one at a time, at the median time."""
-        return 1000 / self.median(stages.TOTAL)
+        return 1000 / self.median(steps.TOTAL)
 
     @property
     def photos_a_second_in_batches(self) -> float:
@@ -61,7 +61,7 @@ class Measurement:
     @property
     def opencv_share(self) -> float:
         """The share, 0 to 1, of the median total that is spent in OpenCV."""
-        return self.median(stages.OPENCV) / self.median(stages.TOTAL)
+        return self.median(steps.OPENCV) / self.median(steps.TOTAL)
 
 
 class Contender:
@@ -98,8 +98,10 @@ class Contender:
         Raises:
             UserError: the process ended.
         """
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
+        requests = self._process.stdin
+        assert requests  # it is a pipe
+        requests.write(json.dumps(request) + "\n")
+        requests.flush()
         return self._answer()
 
     def close(self) -> None:
@@ -108,7 +110,9 @@ class Contender:
         self._process.communicate()
 
     def _answer(self) -> dict:
-        line = self._process.stdout.readline()
+        answers = self._process.stdout
+        assert answers  # it is a pipe
+        line = answers.readline()
         if not line:
             raise UserError(f"{self.name}: ended with status {self._process.wait()}; what it said stands above")
         answer = json.loads(line)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retinanet.benchmark import stages
+from retinanet.benchmark import steps
 from retinanet.benchmark.measurement import BATCH_SIZE, Measurement
 
 NONE = "-"
@@ -14,11 +14,11 @@ def rows(measurements: Sequence[Measurement]) -> list[list[str]]:
     """Returns the cells, a heading first: a column for each contender, the ratios are to the first one."""
     first = measurements[0]
     table = [["", *(measurement.name for measurement in measurements)]]
-    present = [stage for stage in stages.STAGES if any(len(one.milliseconds(stage)) for one in measurements)]
-    for stage in (*present, stages.TOTAL):
-        label = f"{stage}, ms" if stage != stages.TOTAL else "total without decode, ms"
+    present = [stage for stage in steps.STEPS if any(len(one.milliseconds(stage)) for one in measurements)]
+    for stage in (*present, steps.TOTAL):
+        label = f"{stage}, ms" if stage != steps.TOTAL else "total without decode, ms"
         table.append([label, *(_times(measurement.milliseconds(stage)) for measurement in measurements)])
-    ratios = (one.median(stages.TOTAL) / first.median(stages.TOTAL) for one in measurements)
+    ratios = (one.median(steps.TOTAL) / first.median(steps.TOTAL) for one in measurements)
     table.append(["total, ratio to the first", *(f"{ratio:.2f}" for ratio in ratios)])
     table.append(["of it in OpenCV", *(_share(measurement) for measurement in measurements)])
     table.append(["photos a second", *(f"{one.photos_a_second:.1f}" for one in measurements)])
@@ -36,4 +36,4 @@ def _times(milliseconds: np.ndarray) -> str:
 
 
 def _share(measurement: Measurement) -> str:
-    return f"{measurement.opencv_share:.0%}" if len(measurement.milliseconds(stages.OPENCV)) else NONE
+    return f"{measurement.opencv_share:.0%}" if len(measurement.milliseconds(steps.OPENCV)) else NONE

@@ -6,8 +6,8 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.runtime import load_models
 from retinanet.bulk.shards import Plan, read_shard
 
 # Beam's own runner in this process, in Python; its default may start another one, which it would have to download

@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS, POINT_CLASS
 from retinanet.datasets.records import WindowCrop
-from retinanet.datasets.window_crops import LEAST_VISIBLE
+from retinanet.datasets.window_crops import MIN_VISIBLE
 
 # So many crops for training have a part stored beside them, of so many wheels side by side.
 SHARE = 0.5
@@ -27,7 +27,7 @@ def part_of(crop: WindowCrop, seed: int) -> WindowCrop | None:
     """Returns a part of a crop's row, the same for the same seed and name; None for short rows,
     validation and half of the others.
 
-    Wheels of which less than LEAST_VISIBLE is visible are left out of its boxes, as are a fraction and a point of which
+    Wheels of which less than MIN_VISIBLE is visible are left out of its boxes, as are a fraction and a point of which
     less than this share of the distance between wheels is.
     """
     random = np.random.default_rng([seed, zlib.crc32(crop.name.encode()), 2])
@@ -46,7 +46,7 @@ def part_of(crop: WindowCrop, seed: int) -> WindowCrop | None:
     clipped = boxes.copy()
     clipped[:, ::2] = np.clip(boxes[:, ::2], left, right)
     visible = clipped[:, 2] - clipped[:, 0]
-    kept = np.flatnonzero(visible >= LEAST_VISIBLE * np.where(is_wheel, boxes[:, 2] - boxes[:, 0], pitch))
+    kept = np.flatnonzero(visible >= MIN_VISIBLE * np.where(is_wheel, boxes[:, 2] - boxes[:, 0], pitch))
     clipped[:, ::2] = (clipped[:, ::2] - left) / (right - left)
     name = PurePath(crop.name)
     return WindowCrop(

@@ -40,14 +40,14 @@ class Measure:
     Attributes:
         read: gives the photos with their windows and readings.
         readings: what these readings tell.
-        least_iou: a window counts as found above this overlap.
+        min_iou: a window counts as found above this overlap.
         polygons: gives the windows' true outlines by photo name, where corners do not tell the reading's order; None
             where they do.
     """
 
     read: Callable[[Request], list[LabelledPhoto]]
     readings: ReadingKind = ReadingKind.DIGITS
-    least_iou: float = 0.75
+    min_iou: float = 0.75
     polygons: Callable[[Request], dict[str, np.ndarray]] | None = None
 
 
@@ -109,7 +109,7 @@ def _photos_for_stage(request: Request, stage: int):
     photos = photo_table.with_corners(_photos(request))
     if stage == 1:
         return photos
-    from deploy.recognition.runtime import load_models
+    from deploy.recognition.exported_models import load_models
     from retinanet.datasets.importers import table_windows
 
     return table_windows.with_boxes(photos, load_models(request.models or MODELS))

@@ -27,7 +27,7 @@ CROP_SIZE = (256, 512)
 CORNER_JITTER = (0.02, 0.06)
 
 # A box that the crop cuts by more than half is no longer a digit that can be read.
-LEAST_VISIBLE = 0.5
+MIN_VISIBLE = 0.5
 
 
 def crops_of(photo: LabelledPhoto, variants: int, seed: int) -> list[WindowCrop]:
@@ -71,7 +71,7 @@ def project_boxes(window: LabelledWindow, corners: np.ndarray) -> tuple[np.ndarr
     for box in window.boxes:
         whole = bounding_box(transform_points(box.corners, matrix))
         clipped = np.clip(whole, 0, 1)
-        if _area(clipped) >= LEAST_VISIBLE * _area(whole) > 0:
+        if _area(clipped) >= MIN_VISIBLE * _area(whole) > 0:
             boxes.append(clipped)
             labels.append(box.label)
     return np.array(boxes, np.float32).reshape(-1, 4), tuple(labels)

@@ -7,7 +7,7 @@ import numpy as np
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.geometry import polygon_iou
 from deploy.recognition.looks import Clock
-from deploy.recognition.recognition import STAGES
+from deploy.recognition.recognition import STEPS
 from deploy.recognition.settings import WindowSettings
 from deploy.recognition.window import Window
 from deploy.recognition.window_search import WindowFinder
@@ -48,7 +48,7 @@ class AllWindows:
 
     def __call__(self, photos: Sequence[np.ndarray]) -> list[Windows]:
         """Returns the windows of each photo, uint8 RGB (height, width, 3), the best first."""
-        found = self.finder.find_all(photos, self.second_look, Clock(STAGES))
+        found = self.finder.find_all(photos, self.second_look, Clock(STEPS))
         return [_as_arrays(_different(windows)) for windows in found]
 
 

@@ -1,6 +1,6 @@
 """Charts of the confidence: the share of wrong answers over the share accepted, and reliability."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,7 @@ class Chart:
         left, upper, right, lower = FRAME
         return left + x * (right - left), lower - min(y / self.top, 1) * (lower - upper)
 
-    def curve(self, x: Sequence[float], y: Sequence[float], colour: tuple[int, int, int], width: float = 2) -> None:
+    def curve(self, x: Iterable[float], y: Iterable[float], colour: tuple[int, int, int], width: float = 2) -> None:
         """Draws a line through points whose coordinates are shares."""
         self.polyline([self.place(*point) for point in zip(x, y, strict=True)], colour, width)
 

@@ -1,12 +1,11 @@
 """Why a photo was read wrong, as far as label and answer tell."""
 
 from deploy.recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
-from retinanet.evaluation import outcomes
-from retinanet.evaluation.outcomes import Outcome
+from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.text import MISSING
 
 # Below this overlap the window, not the digits, is to blame.
-LEAST_OVERLAP = 0.5
+MIN_OVERLAP = 0.5
 
 _REFUSALS = {
     NO_METER: "no window found",
@@ -17,13 +16,13 @@ _REFUSALS = {
 
 def cause(outcome: Outcome) -> str:
     """Returns the cause of a wrong outcome, one of a dozen phrases; the first that holds."""
-    if outcome.source == outcomes.NO_METER:
+    if outcome.source == WITHOUT_METER:
         return "digits read without a meter"
     if not outcome.right:
         return "digits read where nobody can"
     if not outcome.recognition.success:
         return _REFUSALS[outcome.recognition.reason]
-    if outcome.window.iou < LEAST_OVERLAP:
+    if outcome.window.iou < MIN_OVERLAP:
         return "window in the wrong place"
     wrong = [(place, pair) for place, pair in enumerate(outcome.score.pairs) if pair[0] != pair[1]]
     if not wrong:

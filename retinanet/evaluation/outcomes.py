@@ -16,7 +16,7 @@ from retinanet.evaluation.failure_pictures import write_failure
 from retinanet.evaluation.text import TextScore, nothing_to_read, score_text
 from retinanet.evaluation.windows import NO_WINDOW, NOT_LABELLED, WindowScore, score_window
 
-NO_METER = "no_meter"
+WITHOUT_METER = "no_meter"
 # Sources that name a layout, not a collection.
 OWN_PHOTOS = ("photos", "label_studio")
 
@@ -29,7 +29,8 @@ class Outcome:
         right: the labelled readings; none on a photo without a meter, nor where nobody can read it.
         score: how the text compares with the label.
         recognition: what was read.
-        source: a name in `datasets.sources.MEASURED`, with the folder's where one name stands for many; or NO_METER.
+        source: a name in `datasets.sources.MEASURED`, with the folder's where one name stands for many; or
+            WITHOUT_METER.
         name: file name.
         group: photos of one meter share it.
         turns: quarter turns clockwise that the photo was given.
@@ -110,7 +111,7 @@ def evaluate(
             corners = _turn(window.corners, width, height, turns)
             if measure.polygons:
                 outline = _turn(polygons.get(photo.name, window.corners), width, height, turns)
-            window_score = score_window(recognition.corners, corners, measure.least_iou, outline)
+            window_score = score_window(recognition.corners, corners, measure.min_iou, outline)
         outcome = Outcome(
             source=title,
             name=photo.name,
@@ -171,7 +172,7 @@ def evaluate_without_meter(
         recognition = reader.read(pixels)
         pictures: tuple[str, ...] = ()
         if failures and recognition.success:
-            stem = f"{NO_METER}_{90 * turns}_{file.annotated_name.stem}"
+            stem = f"{WITHOUT_METER}_{90 * turns}_{file.annotated_name.stem}"
             pictures = write_failure(Path(failures), stem, pixels, recognition)
         name = file.annotated_name.as_posix()
         outcomes.append(
@@ -179,7 +180,7 @@ def evaluate_without_meter(
                 right=(),
                 score=nothing_to_read(recognition.text),
                 recognition=recognition,
-                source=NO_METER,
+                source=WITHOUT_METER,
                 name=name,
                 group=name,
                 turns=turns,

@@ -9,7 +9,7 @@ from pathlib import Path
 from retinanet.evaluation.charts import draw_reliability, draw_risk_coverage
 from retinanet.evaluation.failure_causes import cause
 from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
-from retinanet.evaluation.outcomes import NO_METER, Outcome
+from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.tables import all_tables, confidences, confusion
 from retinanet.evaluation.text import MISSING, align
 from retinanet.files import write_text
@@ -93,7 +93,8 @@ def _confusion(outcomes: Sequence[Outcome]) -> str:
 
 def _failure(outcome: Outcome) -> str:
     found = outcome.recognition
-    right = " or ".join(outcome.right[:4]) or ("no meter" if outcome.source == NO_METER else "nothing that can be read")
+    nothing = "no meter" if outcome.source == WITHOUT_METER else "nothing that can be read"
+    right = " or ".join(outcome.right[:4]) or nothing
     facts = [f"{found.confidence:.0%} sure", cause(outcome)]
     if outcome.right:
         facts.append(f"overlap {outcome.window.iou:.2f}")

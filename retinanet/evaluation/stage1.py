@@ -23,13 +23,13 @@ class Report:
     """What the test found at one threshold.
 
     Attributes:
-        least_iou: the threshold.
+        min_iou: the threshold.
         class_names: of the matrix, in its order.
         matrix: (classes + 1, classes + 1) cases, labelled down, found across, the last one nothing.
         counts: one a class.
     """
 
-    least_iou: float
+    min_iou: float
     class_names: tuple[str, ...]
     matrix: np.ndarray
     counts: tuple[ClassCounts, ...]
@@ -71,13 +71,14 @@ def measure(
     finder = AllWindows(load_model(model, stage=1), second_look)
     examples, count = load_split([dataset], 1, split)
     fold = fold_illegible if binary else lambda classes: classes
-    photos = []
+    photos: list[tuple[Windows, Windows]] = []
     progress = tqdm(total=count, desc="testing", unit="photo", disable=None)
     for batch in _batches(examples.as_numpy_iterator()):
         found = finder([example["image"] for example in batch])
         for example, windows in zip(batch, found, strict=True):
             labelled = labelled_windows(example)
-            photos.append(tuple(dataclasses.replace(side, classes=fold(side.classes)) for side in (labelled, windows)))
+            folded = [dataclasses.replace(side, classes=fold(side.classes)) for side in (labelled, windows)]
+            photos.append((folded[0], folded[1]))
         progress.update(len(batch))
     progress.close()
     names = BINARY_CLASSES if binary else STAGE1_CLASSES
@@ -85,8 +86,8 @@ def measure(
     for threshold in thresholds:
         matrix = confusion_matrix(photos, len(names), threshold)
         reports.append(Report(threshold, names, matrix, tuple(class_counts(matrix))))
-    windows = sum(len(labelled.classes) for labelled, _ in photos)
-    return Stage1Result(len(photos), windows, mean_corner_error(photos), tuple(reports))
+    count = sum(len(labelled.classes) for labelled, _ in photos)
+    return Stage1Result(len(photos), count, mean_corner_error(photos), tuple(reports))
 
 
 def labelled_windows(example: dict) -> Windows:
@@ -120,7 +121,7 @@ def as_text(result: Stage1Result) -> str:
         f"{result.corner_error:.1f} % of the window's height"
     ]
     for report in result.reports:
-        heading = f"overlap above {report.least_iou:g}"
+        heading = f"overlap above {report.min_iou:g}"
         lines.append(f"\n{heading:<20}{'TP':>6}{'FP':>6}{'FN':>6}{'TN':>6}{'precision':>11}{'recall':>9}{'F1':>8}")
         for name, counts in zip(report.class_names, report.counts, strict=True):
             elements = "".join(f"{value:>6}" for value in dataclasses.astuple(counts))
@@ -142,7 +143,7 @@ def as_dict(result: Stage1Result) -> dict:
         "corner_error": _number(result.corner_error),
         "thresholds": [
             {
-                "iou_threshold": report.least_iou,
+                "iou_threshold": report.min_iou,
                 "confusion_matrix": {
                     "labels": [*report.class_names, "nothing"],
                     "labelled_by_found": report.matrix.tolist(),

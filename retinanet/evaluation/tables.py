@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from retinanet.evaluation.intervals import wilson_interval
-from retinanet.evaluation.outcomes import NO_METER, Outcome
+from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.risk_coverage import accuracy_at, coverage_at, expected_calibration_error
 
 CONFIDENT_SHARE, AIM_ACCURACY = 0.85, 0.99
@@ -76,7 +76,7 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     groups = _groups(outcomes, lambda outcome: outcome.source)
     if len(groups) > 1:
         groups["all sets"] = [outcome for part in groups.values() for outcome in part]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, everything in groups.items():
         part = [outcome for outcome in everything if outcome.right]
         if not part:
@@ -101,10 +101,10 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def rows_without_meter(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """Returns (rotation, photos, share answered with digits) of the photos without a meter."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     parts: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.source == NO_METER:
+        if outcome.source == WITHOUT_METER:
             parts.setdefault(outcome.turns, []).append(outcome)
     for turns, part in parts.items():
         answered = sum(outcome.recognition.success for outcome in part)
@@ -140,7 +140,7 @@ def all_tables(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[str, ...], 
 
 
 def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, part in _groups(outcomes, name_of).items():
         readable = [outcome for outcome in part if outcome.right]
         photos = _photos(part)
@@ -176,7 +176,7 @@ def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> lis
 def _groups(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.source != NO_METER:
+        if outcome.source != WITHOUT_METER:
             groups.setdefault(name_of(outcome), []).append(outcome)
     return groups
 

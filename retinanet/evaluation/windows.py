@@ -8,9 +8,9 @@ import numpy as np
 from deploy.recognition.geometry import polygon_iou, side_lengths
 
 # A window is found where the quadrilaterals overlap by more, unless a set says otherwise.
-LEAST_IOU = 0.75
+MIN_IOU = 0.75
 # From this overlap on a detection means the window, and the distance of its corners is measured.
-LEAST_IOU_OF_ERROR = 0.3
+MIN_IOU_OF_ERROR = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +34,14 @@ NO_WINDOW = WindowScore(0.0, False, float("nan"))
 
 
 def score_window(
-    found: np.ndarray | None, labelled: np.ndarray, least_iou: float = LEAST_IOU, outline: np.ndarray | None = None
+    found: np.ndarray | None, labelled: np.ndarray, min_iou: float = MIN_IOU, outline: np.ndarray | None = None
 ) -> WindowScore:
     """Returns how a found window compares with the labelled one.
 
     Args:
         found: corners (4, 2) from the reading's top-left clockwise; None if no window was found.
         labelled: corners (4, 2) in the same order.
-        least_iou: a window counts as found above this overlap.
+        min_iou: a window counts as found above this overlap.
         outline: points (n, 2) of the true outline, where corners do not tell the reading's order; only its overlap
             counts then.
     """
@@ -49,9 +49,9 @@ def score_window(
         return NO_WINDOW
     if outline is not None:
         iou = polygon_iou(found, outline)
-        return WindowScore(iou, iou > least_iou, float("nan"))
+        return WindowScore(iou, iou > min_iou, float("nan"))
     iou = polygon_iou(found, labelled)
-    return WindowScore(iou, iou > least_iou and _starts_right(found, labelled), corner_error(found, labelled))
+    return WindowScore(iou, iou > min_iou and _starts_right(found, labelled), corner_error(found, labelled))
 
 
 def corner_error(found: np.ndarray, labelled: np.ndarray) -> float:
@@ -116,24 +116,24 @@ class ClassCounts:
         return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
 
-def match(labelled: Windows, found: Windows, least_iou: float) -> list[tuple[int, int]]:
+def match(labelled: Windows, found: Windows, min_iou: float) -> list[tuple[int, int]]:
     """Returns pairs (labelled, found) of indices, one to one.
 
     The detections choose in the order of their scores, each the free labelled window that it overlaps most, if by
-    more than `least_iou`; the class plays no part.
+    more than `min_iou`; the class plays no part.
     """
     pairs: list[tuple[int, int]] = []
     free = set(range(len(labelled.corners)))
     for detection in np.argsort(-found.scores, kind="stable"):
         overlaps = {index: polygon_iou(labelled.corners[index], found.corners[detection]) for index in sorted(free)}
-        best = max(overlaps, key=overlaps.get, default=None)
-        if best is not None and overlaps[best] > least_iou:
+        best = max(overlaps, key=lambda index: overlaps[index], default=None)
+        if best is not None and overlaps[best] > min_iou:
             free.remove(best)
             pairs.append((best, int(detection)))
     return pairs
 
 
-def confusion_matrix(photos: Sequence[tuple[Windows, Windows]], class_count: int, least_iou: float) -> np.ndarray:
+def confusion_matrix(photos: Sequence[tuple[Windows, Windows]], class_count: int, min_iou: float) -> np.ndarray:
     """Returns the cases (class_count + 1, class_count + 1), labelled classes down, found ones across.
 
     The last row and column stand for nothing: a labelled window that nothing overlaps enough is a case in the last
@@ -142,12 +142,12 @@ def confusion_matrix(photos: Sequence[tuple[Windows, Windows]], class_count: int
     Args:
         photos: the labelled and the found windows of each.
         class_count: classes are 0 to class_count - 1.
-        least_iou: overlap above which a detection stands for a labelled window.
+        min_iou: overlap above which a detection stands for a labelled window.
     """
     matrix = np.zeros((class_count + 1, class_count + 1), int)
     nothing = class_count
     for labelled, found in photos:
-        pairs = match(labelled, found, least_iou)
+        pairs = match(labelled, found, min_iou)
         for window, detection in pairs:
             matrix[labelled.classes[window], found.classes[detection]] += 1
         for window in set(range(len(labelled.classes))) - {window for window, _ in pairs}:
@@ -175,7 +175,7 @@ def mean_corner_error(photos: Sequence[tuple[Windows, Windows]]) -> float:
     errors = [
         corner_error(found.corners[detection], labelled.corners[window])
         for labelled, found in photos
-        for window, detection in match(labelled, found, LEAST_IOU_OF_ERROR)
+        for window, detection in match(labelled, found, MIN_IOU_OF_ERROR)
     ]
     return float(np.mean(errors)) if errors else float("nan")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.exported_models import Models, load_stage
 from deploy.recognition.geometry import expand_corners
 from deploy.recognition.manifest import (
     FLOAT16,
@@ -25,9 +26,8 @@ from deploy.recognition.manifest import (
     check_models,
 )
 from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.networks import OnnxNetwork, OpenVinoNetwork
 from deploy.recognition.rectification import rectify_window
-from deploy.recognition.runtime import Models, load_stage
-from deploy.recognition.runtimes import OnnxNetwork, OpenVinoNetwork
 from deploy.recognition.settings import WINDOW_MARGIN, Settings
 from deploy.recognition.window import letterbox
 from retinanet.datasets.synthetic.photos import draw_photo

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-from deploy.recognition.runtimes import needed, stderr_unless_it_fails
+from deploy.recognition.networks import needed, stderr_unless_it_fails
 
 # the newest that TensorRT 8.6 and ONNX Runtime 1.14 know as well
 OPSET = 17

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.networks import needed, stderr_unless_it_fails
 from deploy.recognition.photo_files import find_photos, read_photo
-from deploy.recognition.runtimes import needed, stderr_unless_it_fails
 from retinanet.datasets.synthetic.photos import draw_photo
 from retinanet.export.formats import INSTALL
 
@@ -20,7 +20,7 @@ DRAWN_PHOTOS = 100
 DRAWN_SEED = 77
 # Some hundred pictures for each stage, as recognition looks several times; more only take longer.
 MOST_PHOTOS = 150
-LEAST_METERS = 10
+MIN_METERS = 10
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
@@ -74,10 +74,10 @@ def calibration_pictures(reader: MeterReader, path: Path | None) -> CalibrationP
     watched = MeterReader(models, reader.settings)
     progress = tqdm(photos, desc="photos for calibration", total=count, unit="photo", disable=None)
     found = sum(watched.read(photo).corners is not None for photo in progress)
-    if found < LEAST_METERS:
+    if found < MIN_METERS:
         raise UserError(
             f"calibration on {origin}: meters were found on {found} of {count} photos, expected at least "
-            f"{LEAST_METERS}: give --calibration a folder with more photos of meters, or leave it out to use drawn ones"
+            f"{MIN_METERS}: give --calibration a folder with more photos of meters, or leave it out to use drawn ones"
         )
     return CalibrationPictures(np.stack(views), np.stack(windows), origin)
 

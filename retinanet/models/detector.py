@@ -5,11 +5,11 @@ import functools
 import keras
 import numpy as np
 
-from deploy.recognition.runtimes import Detector
+from deploy.recognition.networks import Detector
 
 
 class KerasNetwork:
-    """A model of either stage as a network of `deploy.recognition.runtimes`: pictures in, candidates out."""
+    """A model of either stage as a network of `deploy.recognition.networks`: pictures in, candidates out."""
 
     # pictures in one call
     batch = 64

@@ -18,9 +18,9 @@ import numpy as np
 
 from deploy.recognition import manifest
 from deploy.recognition.confidence import ConfidenceModel
+from deploy.recognition.exported_models import Models
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.runtime import Models
-from deploy.recognition.runtimes import Detector, OpenVinoNetwork
+from deploy.recognition.networks import Detector, OpenVinoNetwork
 from retinanet import cli
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.export import formats

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.recognition import Recognition
-from deploy.recognition.runtime import load_models
 from retinanet import cli
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.studies import labelled_photos

@@ -10,13 +10,13 @@ from deploy.recognition.geometry import polygon_iou
 from deploy.recognition.reading import decode_reading
 from retinanet.datasets.row_text import row_text
 from retinanet.evaluation.text import texts_match
-from retinanet.evaluation.windows import LEAST_IOU_OF_ERROR, score_window
+from retinanet.evaluation.windows import MIN_IOU_OF_ERROR, score_window
 
 # From pictures (batch, height, width, 3) to objects by name.
 Detect = Callable[..., dict[str, np.ndarray]]
 
 # A detection counts from this score on.
-LEAST_SCORE = 0.3
+MIN_SCORE = 0.3
 
 
 def stage1_metrics(detect: Detect, batches) -> dict[str, float]:
@@ -31,11 +31,11 @@ def stage1_metrics(detect: Detect, batches) -> dict[str, float]:
     for images, labels in batches:
         detections = detect(images)
         for index, (corners, classes) in enumerate(_pairs(labels, "corners")):
-            present = np.flatnonzero(detections["scores"][index] >= LEAST_SCORE)
+            present = np.flatnonzero(detections["scores"][index] >= MIN_SCORE)
             for window, number in zip(corners, classes, strict=True):
                 overlaps = [polygon_iou(window, detections["corners"][index, entry]) for entry in present]
                 best = int(np.argmax(overlaps)) if overlaps else -1
-                if best < 0 or overlaps[best] < LEAST_IOU_OF_ERROR:
+                if best < 0 or overlaps[best] < MIN_IOU_OF_ERROR:
                     found.append(False)
                     continue
                 score = score_window(detections["corners"][index, present[best]], window)

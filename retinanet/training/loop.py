@@ -23,34 +23,43 @@ class DivergedError(UserError):
     """The loss is not a number any more."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingRun:
-    """What one call of a training script asks for.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """What trainings and tunings are asked alike.
 
     Attributes:
         stage: 1 or 2.
         dataset_paths: datasets to train on, all together.
         validation_paths: datasets whose validation split is looked at after each epoch.
-        output: the `.keras` file of the whole state; the best weights stand beside it as `<name>_best.keras`.
         logs: folder of the TensorBoard logs.
-        resume: go on from `output`.
         initial_weights: a `.keras` file of the same stage, or ImageNet weights of the backbone (`.weights.h5`);
             None starts from random weights.
         defaults: what a fresh training uses where nothing is given; a resumed one goes on with its own values.
-        given: fields of TrainingConfig that were given explicitly; they win over both.
         seed: of the order and the augmentation.
     """
 
     stage: int
     dataset_paths: Sequence[Path]
     validation_paths: Sequence[Path]
-    output: Path
     logs: Path
-    resume: bool
     initial_weights: Path | None
     defaults: TrainingConfig
-    given: dict[str, int | float] = dataclasses.field(default_factory=dict)
     seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingRun(TrainingRequest):
+    """What one call of a training script asks for.
+
+    Attributes:
+        output: the `.keras` file of the whole state; the best weights stand beside it as `<name>_best.keras`.
+        resume: go on from `output`.
+        given: fields of TrainingConfig that were given explicitly; they win over defaults and resumed values.
+    """
+
+    output: Path
+    resume: bool
+    given: dict[str, int | float] = dataclasses.field(default_factory=dict)
 
 
 def train(run: TrainingRun) -> Path:

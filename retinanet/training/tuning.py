@@ -11,12 +11,11 @@ import keras_tuner
 from keras_tuner import errors
 
 from deploy.recognition.errors import UserError
-from retinanet.config import TrainingConfig
 from retinanet.datasets.loading import find_dataset, load_split
 from retinanet.models.checkpoints import load_model
 from retinanet.training.epoch_metrics import METRICS
 from retinanet.training.hparams_log import log_experiment, log_trial
-from retinanet.training.loop import DivergedError, TrainingRun, best_path, train
+from retinanet.training.loop import DivergedError, TrainingRequest, TrainingRun, best_path, train
 from retinanet.training.trials import Trial
 
 SETTINGS_FILE = "tuning.json"
@@ -25,34 +24,20 @@ PROJECT = "tuner"
 PARAMETER = "learning_rate"
 
 
-@dataclasses.dataclass(frozen=True)
-class Tuning:
-    """What one call of a tuning script asks for.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning(TrainingRequest):
+    """What one call of a tuning script asks for; `logs` is the folder of the trials, kept if they are of this tuning.
 
     Attributes:
-        stage: 1 or 2.
-        dataset_paths: datasets to train on, all together.
-        validation_paths: datasets whose validation split is looked at after each epoch.
         learning_rates: the grid, each tried once.
         epochs: of each trial.
         batch_size: examples a step.
-        logs: folder of the trials; what stands there of the same tuning is not done again.
-        initial_weights: what every trial starts from, as for training.
-        defaults: of training, for all that is not given here.
-        seed: of the order and the augmentation, the same for every trial.
         overwrite: drop what stands in the folder of another tuning.
     """
 
-    stage: int
-    dataset_paths: Sequence[Path]
-    validation_paths: Sequence[Path]
     learning_rates: Sequence[float]
     epochs: int
     batch_size: int
-    logs: Path
-    initial_weights: Path | None
-    defaults: TrainingConfig
-    seed: int = 0
     overwrite: bool = False
 
 
@@ -142,21 +127,19 @@ def _train_logged(tuning: Tuning, rate: float) -> dict[str, float]:
         if len(history) < tuning.epochs:
             train(
                 TrainingRun(
-                    stage=tuning.stage,
-                    dataset_paths=tuning.dataset_paths,
-                    validation_paths=tuning.validation_paths,
+                    **_asked_alike(tuning) | {"logs": folder},
                     output=state,
-                    logs=folder,
                     resume=resume,
-                    initial_weights=tuning.initial_weights,
-                    defaults=tuning.defaults,
                     given={PARAMETER: rate, "epochs": tuning.epochs, "batch_size": tuning.batch_size},
-                    seed=tuning.seed,
                 )
             )
             history = _history(state, tuning.stage)
     _drop_states(state)
     return {name: history[-1][name] for name in _metrics(tuning.stage)}
+
+
+def _asked_alike(tuning: Tuning) -> dict:
+    return {field.name: getattr(tuning, field.name) for field in dataclasses.fields(TrainingRequest)}
 
 
 def _metrics(stage: int) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from PIL import Image
 import bench
 from deploy.recognition import photo_files, window_search
 from deploy.recognition.errors import UserError
-from retinanet.benchmark import bars, comparison, contender, folders, stages, table
+from retinanet.benchmark import bars, comparison, contender, folders, steps, table
 from retinanet.benchmark.measurement import Contender, Measurement, measure
 from retinanet.benchmark.stopwatch import Stopwatch
 from tests import fake_meters
@@ -41,8 +41,7 @@ def photo(tmp_path):
 
 def measured(name, totals, **stage_times):
     readings = tuple(
-        {stages.TOTAL: total / 1000, **{stage: value / 1000 for stage, value in stage_times.items()}}
-        for total in totals
+        {steps.TOTAL: total / 1000, **{stage: value / 1000 for stage, value in stage_times.items()}} for total in totals
     )
     return Measurement(name, readings, (10.0, 30.0, 20.0), 1.25, 300 * 2**20)
 
@@ -64,10 +63,10 @@ def test_stopwatch_adds_up_what_it_wraps():
 
 def test_stages_of_a_reading_make_the_total(meter_contender, photo):
     seconds = contender.answer(meter_contender, {"read": str(photo)})
-    assert set(seconds) == {stages.DECODE, *stages.METER_STAGES, stages.OPENCV, stages.TOTAL}
-    parts = sum(seconds[stage] for stage in stages.METER_STAGES)
-    assert 0 < parts <= 1.001 * seconds[stages.TOTAL]
-    assert min(seconds.values()) > 0 and seconds[stages.OPENCV] < seconds[stages.TOTAL]
+    assert set(seconds) == {steps.DECODE, *steps.METER_STEPS, steps.OPENCV, steps.TOTAL}
+    parts = sum(seconds[stage] for stage in steps.METER_STEPS)
+    assert 0 < parts <= 1.001 * seconds[steps.TOTAL]
+    assert min(seconds.values()) > 0 and seconds[steps.OPENCV] < seconds[steps.TOTAL]
 
 
 def test_batches_and_memory(meter_contender, photo):
@@ -92,7 +91,7 @@ def test_contenders_read_in_turn_another_one_first_each_time(tmp_path):
         def ask(self, **request):
             asked.append((self.name, request))
             if "read" in request:
-                return {stages.TOTAL: self.seconds}
+                return {steps.TOTAL: self.seconds}
             return {"seconds": 8 * self.seconds, "peak": 5}
 
     paths = [tmp_path / name for name in ("x", "y")]
@@ -102,7 +101,7 @@ def test_contenders_read_in_turn_another_one_first_each_time(tmp_path):
     assert readings[:6] == [("a", "x"), ("a", "y"), ("a", "x"), ("b", "x"), ("b", "y"), ("b", "x")]
     assert [name for name, _ in readings[6:]] == list("abbaabbaab")
     assert [path for _, path in readings[6:]] == list("xxyyxxyyxx")
-    assert (first.median(stages.TOTAL), second.median(stages.TOTAL)) == (100, 200)
+    assert (first.median(steps.TOTAL), second.median(steps.TOTAL)) == (100, 200)
     assert second.photos_a_second == pytest.approx(5) and second.photos_a_second_in_batches == pytest.approx(5)
     assert (first.start_seconds, first.peak_bytes, len(first.readings)) == (2.0, 5, 5)
 
@@ -113,8 +112,8 @@ def test_a_contender_that_cannot_start_says_why(tmp_path):
 
 
 def test_table():
-    ours = measured("onnx int8", [20, 40, 60], decode=5, **{"stage 2": 9, stages.OPENCV: 10})
-    other = measured("RapidOCR", [400], decode=5, **{stages.FIND_TEXT: 300})
+    ours = measured("onnx int8", [20, 40, 60], decode=5, **{"stage 2": 9, steps.OPENCV: 10})
+    other = measured("RapidOCR", [400], decode=5, **{steps.FIND_TEXT: 300})
     cells = {row[0]: row[1:] for row in table.rows([ours, other])}
     assert cells[""] == ["onnx int8", "RapidOCR"]
     assert cells["decode, ms"] == ["5.0 / 5.0", "5.0 / 5.0"]
@@ -227,7 +226,7 @@ def test_a_contender_answers_line_by_line(tmp_path):
     rapid = Contender("RapidOCR", contender.RAPIDOCR)
     try:
         seconds = rapid.ask(read=str(tmp_path / "blank.png"))
-        assert seconds[stages.TOTAL] >= seconds[stages.FIND_TEXT] > 0
+        assert seconds[steps.TOTAL] >= seconds[steps.FIND_TEXT] > 0
         assert rapid.ask(memory=True)["peak"] > 50 * 2**20
     finally:
         rapid.close()

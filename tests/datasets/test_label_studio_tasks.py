@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import recognize
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import polygon_iou
@@ -122,7 +122,7 @@ def test_two_photos_of_one_name_are_refused(photos, tmp_path):
 
 
 def test_recognize_writes_tasks(photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
     (photos / "broken.jpg").write_bytes(b"")
     assert recognize.main([str(photos), "--label_studio", str(tmp_path / "next.json"), "--json"]) == 1
     output = capsys.readouterr()

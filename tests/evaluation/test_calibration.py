@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import calibrate as script
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
@@ -96,7 +96,7 @@ def test_script(monkeypatch, tmp_path, capsys):
         window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
         photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
     monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
-    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
     printed = capsys.readouterr().out

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import evaluate as script
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.recognition import Recognition
@@ -232,7 +232,7 @@ def test_script_writes_a_report(monkeypatch, tmp_path, capsys):
     windows = [LabelledWindow(corners, "analog", readings=(text,)) for text in ("12305,678", "12305,679")]
     photos = [LabelledPhoto(f"{n}.jpg", lambda: photo, "test", str(n), (window,)) for n, window in enumerate(windows)]
     monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
-    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
     folder = tmp_path / "no_meter"
     folder.mkdir()
     Image.fromarray(np.full((100, 100, 3), 128, np.uint8)).save(folder / "grey.png")

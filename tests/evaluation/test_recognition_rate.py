@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import test_both_stages
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
 from retinanet.datasets import builders
@@ -93,7 +93,7 @@ def test_dataset_restricts_to_its_test_split(tmp_path):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Two photos that the make-believe models read, one of them labelled otherwise, and their exports."""
-    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
     (tmp_path / "photos").mkdir()
     stage1, stage2 = [], []
     for number, (name, text) in enumerate((("a.png", TEXT), ("b.png", "12305,679"))):

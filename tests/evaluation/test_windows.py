@@ -25,9 +25,9 @@ NONE = windows()
 def test_overlap_decides_and_the_threshold_itself_is_not_enough():
     # shifted by 10 of 100: 90 in common of 110
     pair = (windows((0, 0)), windows((10, 0)))
-    assert match(*pair, least_iou=0.75) == [(0, 0)]
-    assert match(*pair, least_iou=0.9) == []
-    assert match(windows((0, 0)), windows((0, 0)), least_iou=1.0) == []
+    assert match(*pair, min_iou=0.75) == [(0, 0)]
+    assert match(*pair, min_iou=0.9) == []
+    assert match(windows((0, 0)), windows((0, 0)), min_iou=1.0) == []
 
 
 def test_pairs_are_one_to_one_and_the_best_score_chooses_first():
@@ -45,7 +45,7 @@ def test_every_kind_of_case_has_its_cell():
         (NONE, NONE),
         (windows((0, 0)), NONE),
     ]
-    matrix = confusion_matrix(photos, class_count=2, least_iou=0.75)
+    matrix = confusion_matrix(photos, class_count=2, min_iou=0.75)
     np.testing.assert_array_equal(matrix, [[1, 0, 1], [1, 0, 1], [1, 1, 1]])
     analog, digital = class_counts(matrix)
     assert (analog.true_positives, analog.false_positives, analog.false_negatives, analog.true_negatives) == (

@@ -11,10 +11,10 @@ import pytest
 from deploy import prepare_model
 from deploy.recognition import manifest as manifests
 from deploy.recognition.errors import UserError
+from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.networks import chosen_providers, cpu_threads
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.runtime import load_models
-from deploy.recognition.runtimes import chosen_providers, cpu_threads
 from retinanet.export import int8
 from retinanet.export.folder import export_models
 from retinanet.export.formats import OPSET
@@ -135,7 +135,7 @@ sys.modules |= dict.fromkeys(("tensorflow", "keras", "tf2onnx", "onnx", "nncf", 
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.runtime import load_models
+from deploy.recognition.exported_models import load_models
 try:
     print(MeterReader(load_models(sys.argv[1])).read(read_photo(sys.argv[2])).text)
 except UserError as error:

@@ -8,7 +8,7 @@ from deploy.recognition import geometry
 from deploy.recognition.drawing import annotate
 from deploy.recognition.errors import UserError
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.recognition import STAGES
+from deploy.recognition.recognition import STEPS
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.window import best_window, letterbox, zoom
 from tests import fake_meters
@@ -238,8 +238,8 @@ def test_batches_give_what_single_photos_give():
     for photo, recognition in zip(photos, batch, strict=True):
         single = reader.read(photo)
         assert single.text == recognition.text and single.confidence == recognition.confidence
-        assert set(single.seconds) == {*STAGES, "total"}
-        assert single.seconds["total"] == pytest.approx(sum(single.seconds[stage] for stage in STAGES))
+        assert set(single.seconds) == {*STEPS, "total"}
+        assert single.seconds["total"] == pytest.approx(sum(single.seconds[stage] for stage in STEPS))
     assert reader.read_batch([]) == []
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import recognize
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
 from retinanet.bulk import outputs, stream
@@ -24,7 +24,7 @@ TEXT = "12305,678"
 
 @pytest.fixture(autouse=True)
 def fake_models(monkeypatch):
-    monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
 
 
 @pytest.fixture

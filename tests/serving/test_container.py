@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.photo_files import read_photo
-from deploy.recognition.runtime import load_models
 from deploy.serving.settings import ServerSettings, describe
 from tests.dockerfile_replay import instructions, is_ignored, replay
 from tests.exported_models import exported_models

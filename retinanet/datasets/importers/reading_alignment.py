@@ -9,14 +9,14 @@ import dataclasses
 import numpy as np
 
 from deploy.recognition.classes import DIGIT_CLASSES
+from deploy.recognition.exported_models import Models
 from deploy.recognition.geometry import box_corners
 from deploy.recognition.rectification import rectify_window
-from deploy.recognition.runtime import Models
 from deploy.recognition.settings import WINDOW_MARGIN
 
 UNKNOWN = "?"
 # A digit's score for the label it should have counts at least this much, so that one bad wheel does not end it all.
-LEAST_SCORE = 0.005
+MIN_SCORE = 0.005
 # An alignment holds if the geometric mean of the scores, and every one of them, reaches these.
 MEAN_SCORE, EACH_SCORE = 0.25, 0.02
 # Smaller decimals looked for by themselves must be surer: a part of larger ones is taken for them easily.
@@ -59,13 +59,13 @@ def align_candidates(boxes: np.ndarray, class_scores: np.ndarray, digits: str) -
     """
     places = [place for place, digit in enumerate(digits) if digit != UNKNOWN]
     boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
-    kept = np.flatnonzero(class_scores[:, :10].max(axis=1, initial=0) > LEAST_SCORE)
+    kept = np.flatnonzero(class_scores[:, :10].max(axis=1, initial=0) > MIN_SCORE)
     order = kept[np.argsort(boxes[kept, 0] + boxes[kept, 2], kind="stable")]
     boxes, class_scores = boxes[order], class_scores[order]
     if len(places) < 2 or len(boxes) < len(places):
         return None
     labels = [DIGIT_CLASSES.index(digits[place]) for place in places]
-    gains = np.log(np.maximum(class_scores[:, labels], LEAST_SCORE)).T  # (digits, candidates)
+    gains = np.log(np.maximum(class_scores[:, labels], MIN_SCORE)).T  # (digits, candidates)
     middles, widths, heights = (boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     distance = middles[None, :] - middles[:, None]  # (from, to)
     narrower = np.minimum(widths[:, None], widths[None, :])

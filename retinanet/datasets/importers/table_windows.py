@@ -7,8 +7,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CLASS
+from deploy.recognition.exported_models import Models
 from deploy.recognition.geometry import box_corners
-from deploy.recognition.runtime import Models
 from retinanet.datasets.importers.chongqing import DIGIT_HEIGHT, DIGIT_WIDTH, one_of
 from retinanet.datasets.importers.reading_alignment import UNKNOWN, Alignment, align_window, row_region
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow

@@ -35,7 +35,7 @@ from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.datasets.splits import split_by_hash
 
 CROP_PREFIX = "cropped_"
-LEAST_CROP_HEIGHT = 100
+MIN_CROP_HEIGHT = 100
 
 # What stands before the ending in the names of the second and further crops of one photo.
 WINDOW_NUMBER = re.compile(r"\.window[0-9]+(?=\.[^.]+$)")
@@ -66,7 +66,7 @@ def write_crops(photos: list[LabelledPhoto], folder: Path, overwrite: bool = Fal
             if target.exists() and not overwrite:
                 raise UserError(f"{target}: exists already; give --overwrite to replace it or another folder")
             corners = expand_corners(window.corners, *WINDOW_MARGIN)
-            height = max(LEAST_CROP_HEIGHT, round(side_lengths(corners)[1]))
+            height = max(MIN_CROP_HEIGHT, round(side_lengths(corners)[1]))
             picture = photo.load() if picture is None else picture
             crop = rectify_window(picture, corners, natural_size(corners, height))
             if not cv2.imwrite(str(target), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)):

@@ -37,10 +37,10 @@ from retinanet.datasets.splits import split_by_hash
 
 # Crops are recognised in their photo by their grey values, seen this small.
 MATCH_SIZE = (48, 96)
-LEAST_CORRELATION = 0.5
+MIN_CORRELATION = 0.5
 
 # A crop cut along predicted corners overlaps the corrected window by more than this.
-LEAST_CROP_OVERLAP = 0.1
+MIN_CROP_OVERLAP = 0.1
 
 
 def read_photos(photos: Path, export: Path, groups: Path | None = None) -> list[LabelledPhoto]:
@@ -141,9 +141,9 @@ def _place_of_crop(
         extent = task.crop_corners * (photo.shape[1], photo.shape[0])
         overlaps = [polygon_iou(window.corners, extent) for window in windows]
         index = int(np.argmax(overlaps))
-        return index, extent if overlaps[index] >= LEAST_CROP_OVERLAP else None
+        return index, extent if overlaps[index] >= MIN_CROP_OVERLAP else None
     seen = _small_grey(cv2.resize(crop, MATCH_SIZE[::-1], interpolation=cv2.INTER_AREA))
-    best, best_index, best_extent = LEAST_CORRELATION, 0, None
+    best, best_index, best_extent = MIN_CORRELATION, 0, None
     for index, window in enumerate(windows):
         for start in range(4):
             corners = np.roll(window.corners, -start, axis=0)

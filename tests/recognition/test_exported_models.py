@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from deploy.recognition import runtime
+from deploy.recognition import exported_models
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.confidence import FEATURES, ConfidenceModel
 from deploy.recognition.errors import UserError
-from deploy.recognition.runtime import load_models, read_manifest
+from deploy.recognition.exported_models import load_models, read_manifest
 from deploy.recognition.settings import ReadingSettings, Settings, WindowSettings
 from tests.manifests import RULES, manifest
 
@@ -122,10 +122,10 @@ def test_manifests_that_are_none(tmp_path, text):
 
 
 def test_native_messages_are_shown_only_after_a_failure(capfd):
-    with runtime.stderr_unless_it_fails():
+    with exported_models.stderr_unless_it_fails():
         os.write(2, b"found a processor\n")
     os.write(2, b"own line\n")
-    with pytest.raises(ValueError, match="broken"), runtime.stderr_unless_it_fails():
+    with pytest.raises(ValueError, match="broken"), exported_models.stderr_unless_it_fails():
         os.write(2, b"cannot load\n")
         raise ValueError("broken")
     assert capfd.readouterr().err == "own line\ncannot load\n"

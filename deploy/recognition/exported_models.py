@@ -22,7 +22,7 @@ from .manifest import (
     suppression,
     window_margin,
 )
-from .runtimes import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
+from .networks import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedModel, stderr_unless_it_fails
 from .settings import WINDOW_MARGIN, Settings
 from .suppression import find_digits, find_windows
 

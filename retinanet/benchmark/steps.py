@@ -1,4 +1,4 @@
-"""The stages whose times are told apart, in the order in which they follow each other."""
+"""The steps whose times are told apart, in the order in which they follow each other."""
 
 DECODE, RESIZE, FIRST_LOOK, SECOND_LOOK = "decode", "resize", "first look", "second look"
 RECTIFY, STAGE2, READING = "rectify", "stage 2", "reading"
@@ -6,6 +6,6 @@ FIND_TEXT, READ_TEXT = "find text lines", "read text lines"
 TOTAL, OPENCV = "total", "opencv"
 
 # Decoding of the file comes on top of TOTAL, which is for a photo in memory; OPENCV lies inside the others.
-METER_STAGES = (RESIZE, FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
-TEXT_STAGES = (FIND_TEXT, READ_TEXT)
-STAGES = (DECODE, *METER_STAGES, *TEXT_STAGES)
+METER_STEPS = (RESIZE, FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
+TEXT_STEPS = (FIND_TEXT, READ_TEXT)
+STEPS = (DECODE, *METER_STEPS, *TEXT_STEPS)
