@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     from deploy.recognition import drawing, photo_files, reports
     from deploy.recognition.pipeline import MeterReader
     from deploy.recognition.runtime import load_models
+    from retinanet.datasets.photo_files import photo_size
     from retinanet.photo_stream import read_photos
 
     def write_annotated(file, photo, recognition):
@@ -83,7 +84,11 @@ def main(argv: list[str] | None = None) -> int:
             for write in outputs:
                 write(result)
             if args.label_studio and result.recognition:
-                kept.append((result.path, result.recognition))
+                try:
+                    photo_size(result.path)
+                    kept.append((result.path, result.recognition))
+                except UserError as error:
+                    say(f"left out of the tasks: {error}", file=sys.stderr)
     if args.label_studio:
         from retinanet.label_studio_tasks import write_tasks
 

@@ -18,8 +18,10 @@ from werkzeug.http import parse_options_header
 from ..recognition.photo_files import (
     MIN_SIDE,
     DamagedPhoto,
+    MissingLibrary,
     TooFewPixels,
     TooManyPixels,
+    TooMuchWork,
     UnknownFormat,
     decode_photo,
 )
@@ -34,6 +36,8 @@ _PHOTO_STATUS = {
     UnknownFormat: UNSUPPORTED,
     DamagedPhoto: BAD_REQUEST,
     TooManyPixels: TOO_LARGE,
+    TooMuchWork: TOO_LARGE,
+    MissingLibrary: UNSUPPORTED,
     TooFewPixels: UNUSABLE,
 }
 _DATA_URL = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
