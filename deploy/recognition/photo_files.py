@@ -187,14 +187,20 @@ def read_large_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
     return _read(path, max_pixels, shrinks=True)
 
 
-def decode_large_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Photo:
+def decode_large_photo(content: bytes | BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Photo:
     """Returns a photo as `decode_photo` does, but JPEGs of up to MAX_JPEG_PIXELS at half or quarter size.
+
+    Args:
+        content: of a file, or the file at its beginning.
+        name: what messages call it.
+        max_pixels: as for `decode_photo`.
 
     Raises:
         UserError: what `decode_photo` says; TooManyPixels only for other formats, progressive JPEGs, of which the
             decoder would have to hold all coefficients, and still larger ones.
     """
-    return _decode(io.BytesIO(content), name, max_pixels, shrinks=True)
+    file = io.BytesIO(content) if isinstance(content, (bytes, bytearray)) else content
+    return _decode(file, name, max_pixels, shrinks=True)
 
 
 def _read(path: str | Path, max_pixels: int, shrinks: bool) -> Photo:

@@ -6,16 +6,16 @@ import re
 import time
 import uuid
 
-import numpy as np
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from . import bodies, metrics, openapi
-from .answers import answer
-from .bodies import Submission
+from . import metrics, openapi
+from .bodies import Submission, is_json, parse
+from .decoders import Decoders
 from .engine import READY, Engine
 from .logs import REQUEST_LOG
 from .problems import BROKEN, NOT_AUTHORIZED, WORDS, RequestProblem
+from .reading import Reading
 from .settings import DEPLOY, ServerSettings
 from .uploads import read_body
 
@@ -28,17 +28,19 @@ _SECURITY = {
 }
 
 
-def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metrics) -> Flask:
+def create_app(
+    settings: ServerSettings, engine: Engine, figures: metrics.Metrics, decoders: Decoders | None = None
+) -> Flask:
     """Returns the application; the engine may still be loading."""
     app = Flask("meter", static_folder=str(DEPLOY / "static"), static_url_path="/static")
     app.json.sort_keys = False
     _add_frame(app, settings, figures)
+    reading = Reading(settings, engine, figures, decoders or Decoders(settings))
 
     @app.post("/recognize")
     def recognize():
         submission = _submission(settings, figures, many=None)
-        with engine.slot():
-            result = _recognize(submission.photos, submission, settings, engine, figures)[0]
+        (result,) = reading.results(submission, g.start)
         if isinstance(result, RequestProblem):
             raise result
         g.outcome = "read" if result["success"] else result["reason"]
@@ -48,11 +50,7 @@ def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metric
     @app.post("/recognize/batch")
     def recognize_batch():
         submission = _submission(settings, figures, many=settings.max_photos)
-        results = []
-        with engine.slot():
-            for start in range(0, len(submission.photos), settings.batch_size):
-                photos = submission.photos[start : start + settings.batch_size]
-                results += _recognize(photos, submission, settings, engine, figures)
+        results = reading.results(submission, g.start)
         read = sum(isinstance(result, dict) and result["success"] for result in results)
         g.outcome, g.fields = "batch", {"photos": len(results), "read": read}
         return {
@@ -97,40 +95,14 @@ def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metric
 
 def _submission(settings: ServerSettings, figures: metrics.Metrics, many: int | None) -> Submission:
     start = time.monotonic()
-    body = read_body(request.environ, settings.max_body)
+    content_type = request.content_type or ""
+    body = read_body(
+        request.environ, lambda begin: settings.max_json_body if is_json(content_type, begin) else settings.max_body
+    )
     g.body_size = len(body)
-    submission = bodies.parse(body, request.content_type or "", request.args, many)
+    submission = parse(body, content_type, request.args, settings, many)
     figures.observe_stage("upload", time.monotonic() - start)
     return submission
-
-
-def _recognize(
-    photos: list[bytes | list],
-    submission: Submission,
-    settings: ServerSettings,
-    engine: Engine,
-    figures: metrics.Metrics,
-) -> list[dict | RequestProblem]:
-    """Returns for each photo its answer, or why it has none."""
-    decoded: list[np.ndarray | RequestProblem] = []
-    for photo in photos:
-        start = time.monotonic()
-        try:
-            decoded.append(bodies.decode(photo, settings.max_pixels))
-        except RequestProblem as problem:
-            decoded.append(problem)
-        figures.observe_stage("decode", time.monotonic() - start)
-    pictures = [photo for photo in decoded if isinstance(photo, np.ndarray)]
-    recognitions = iter(engine.recognize(pictures, g.start + settings.request_seconds))
-    results: list[dict | RequestProblem] = []
-    for photo in decoded:
-        if isinstance(photo, RequestProblem):
-            results.append(photo)
-            continue
-        recognition = next(recognitions)
-        figures.observe_recognition(recognition)
-        results.append(answer(photo, recognition, time.monotonic() - g.start, submission.options))
-    return results
 
 
 def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -> None:

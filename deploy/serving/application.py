@@ -5,6 +5,7 @@ from flask import Flask
 
 from ..recognition.pipeline import MeterReader
 from .app import create_app
+from .decoders import Decoders
 from .engine import Engine
 from .metrics import Metrics
 from .settings import ServerSettings, read_settings
@@ -17,8 +18,10 @@ def create_application() -> Flask:
     settings = read_settings()
     figures = Metrics()
     engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
-    app = create_app(settings, engine, figures)
+    decoders = Decoders(settings)
+    app = create_app(settings, engine, figures, decoders)
     app.config[ENGINE] = engine
+    decoders.start()
     engine.start()
     return app
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import gc
 import logging
 import math
 import os
@@ -86,19 +87,33 @@ class Engine:
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Admits one request while the block runs.
+    def check_room(self) -> None:
+        """Returns if a request would be admitted now: so that nothing is decoded for one that would not.
 
         Raises:
             RequestProblem: 503 before the models have answered, 429 when as many are admitted as may be.
         """
         if not self.model_version or self.state == STOPPED:
             raise RequestProblem(NOT_READY, "the models are being loaded; ask again in some seconds", _retry(5))
+        if self._taken >= self._slots:
+            wait = self._seconds_a_photo * self._slots
+            raise RequestProblem(TOO_MANY, "too many requests are waiting; ask again later", _retry(wait))
+
+    @contextmanager
+    def slot(self, deadline: float | None = None) -> Iterator[None]:
+        """Admits one request, its photos decoded, while the block runs.
+
+        Args:
+            deadline: of time.monotonic(), until which to wait for one; None: not at all.
+
+        Raises:
+            RequestProblem: what `check_room` says.
+        """
         with self._changed:
-            if self._taken >= self._slots:
-                wait = self._seconds_a_photo * self._slots
-                raise RequestProblem(TOO_MANY, "too many requests are waiting; ask again later", _retry(wait))
+            if deadline is not None:
+                wait = max(0.0, deadline - time.monotonic())
+                self._changed.wait_for(lambda: self._taken < self._slots or self.state == STOPPED, wait)
+            self.check_room()
             self._taken += 1
             self._metrics.admitted.inc()
         try:
@@ -107,6 +122,7 @@ class Engine:
             with self._changed:
                 self._taken -= 1
                 self._metrics.admitted.dec()
+                self._changed.notify_all()
 
     def recognize(self, photos: Sequence[np.ndarray], deadline: float) -> list[Recognition]:
         """Returns what stands on the photos, once it is their turn.
@@ -142,6 +158,9 @@ class Engine:
             _LOG.error("the models cannot be used: %s", error, exc_info=not isinstance(error, UserError))
             self._on_failure()
             return
+        # what lives as long as the process is not looked through for garbage again and again
+        gc.collect()
+        gc.freeze()
         self.model_version = reader.models.version
         if self.state == LOADING:
             self.state = READY

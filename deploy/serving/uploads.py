@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gunicorn.http.errors import ParseException
@@ -16,6 +16,8 @@ _CHUNK = 65536
 # A client reads the answer only after it has sent its body: what is too large is read and thrown away, up to this
 # many times the limit, before the answer goes out.
 _DISCARD = 4
+# so many bytes tell JSON from a photo
+_BEGIN = 64
 _CLOSE = {"Connection": "close"}
 
 
@@ -74,8 +76,12 @@ class UploadTimer:
 TIMER = UploadTimer()
 
 
-def read_body(environment: dict, limit: int) -> bytes:
+def read_body(environment: dict, limit_of: Callable[[bytes], int]) -> bytearray:
     """Returns the body of a WSGI request, with a length or chunked.
+
+    Args:
+        environment: the request's.
+        limit_of: returns the largest body in bytes, from its first bytes.
 
     Raises:
         RequestProblem: 413 beyond the limit in bytes, 408 when it came too slowly, 400 when it broke off.
@@ -87,17 +93,19 @@ def read_body(environment: dict, limit: int) -> bytes:
             raise RequestProblem(BAD_REQUEST, "Content-Length: expected a whole number", _CLOSE)
         length = int(text)
     stream, connection = environment["wsgi.input"], environment.get("gunicorn.socket")
-    chunks, size = [], 0
+    body, size, limit = bytearray(), 0, None
     while length is None or size < length:
         chunk = _read(stream, _CHUNK if length is None else min(_CHUNK, length - size), connection)
         if not chunk:
             break
+        if limit is None:
+            limit = limit_of(chunk[:_BEGIN])
         size += len(chunk)
         if size <= limit:
-            chunks.append(chunk)
+            body += chunk
         elif size > _DISCARD * limit:
             break
-    if size > limit:
+    if limit is not None and size > limit:
         raise RequestProblem(
             TOO_LARGE, f"the body is larger than the {limit / 2**20:g} MiB allowed; make the photo smaller", _CLOSE
         )
@@ -105,7 +113,7 @@ def read_body(environment: dict, limit: int) -> bytes:
         raise RequestProblem(TOO_SLOW, "the body took too long to arrive", _CLOSE)
     if length is not None and size < length:
         raise RequestProblem(BAD_REQUEST, f"the body broke off after {size} of {length} bytes", _CLOSE)
-    return b"".join(chunks)
+    return body
 
 
 def _read(stream, size: int, connection: socket.socket | None) -> bytes:
