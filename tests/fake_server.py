@@ -19,9 +19,10 @@ from PIL import Image
 from deploy.recognition.pipeline import MeterReader
 from deploy.serving import application
 from deploy.serving.app import create_app
-from deploy.serving.engine import READY, Engine
+from deploy.serving.engine import Engine
 from deploy.serving.metrics import Metrics
 from deploy.serving.settings import ServerSettings
+from deploy.serving.states import READY
 from tests import fake_meters
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,5 @@
 """The routes."""
 
-import hmac
 import logging
 import re
 import time
@@ -10,13 +9,16 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from . import metrics, openapi
-from .bodies import Submission, is_json, parse
+from .bodies import Submission, parse
+from .closing import closing
 from .decoders import Decoders
-from .engine import READY, Engine
+from .engine import Engine
 from .logs import REQUEST_LOG
-from .problems import BROKEN, NOT_AUTHORIZED, WORDS, RequestProblem
+from .problems import BROKEN, NOT_AUTHORIZED, RequestProblem, word_of
 from .reading import Reading
 from .settings import DEPLOY, ServerSettings
+from .states import READY
+from .tokens import is_known
 from .uploads import read_body
 
 _LOG = logging.getLogger(REQUEST_LOG)
@@ -34,6 +36,7 @@ def create_app(
     """Returns the application; the engine may still be loading."""
     app = Flask("meter", static_folder=str(DEPLOY / "static"), static_url_path="/static")
     app.json.sort_keys = False
+    app.wsgi_app = closing(app.wsgi_app)
     _add_frame(app, settings, figures)
     reading = Reading(settings, engine, figures, decoders or Decoders(settings))
 
@@ -96,9 +99,7 @@ def create_app(
 def _submission(settings: ServerSettings, figures: metrics.Metrics, many: int | None) -> Submission:
     start = time.monotonic()
     content_type = request.content_type or ""
-    body = read_body(
-        request.environ, lambda begin: settings.max_json_body if is_json(content_type, begin) else settings.max_body
-    )
+    body = read_body(request.environ, content_type, settings)
     g.body_size = len(body)
     submission = parse(body, content_type, request.args, settings, many)
     figures.observe_stage("upload", time.monotonic() - start)
@@ -115,8 +116,7 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.outcome, g.fields, g.body_size = "", {}, 0
         if settings.token and request.endpoint in ("recognize", "recognize_batch", "render_metrics"):
-            expected = f"Bearer {settings.token}".encode()
-            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            if not is_known(settings.token, request.headers.get("Authorization", "").encode()):
                 raise RequestProblem(
                     NOT_AUTHORIZED,
                     "expected the header Authorization: Bearer <token>",
@@ -125,7 +125,7 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
 
     @app.errorhandler(RequestProblem)
     def refuse(problem: RequestProblem):
-        g.outcome = WORDS[problem.status]
+        g.outcome = word_of(problem.status)
         return problem.to_dict() | {"request_id": g.request_id}, problem.status, problem.headers
 
     @app.errorhandler(HTTPException)

@@ -1,5 +1,7 @@
 """The application as a gunicorn worker starts it."""
 
+import os
+
 import cv2
 from flask import Flask
 
@@ -7,22 +9,24 @@ from ..recognition.pipeline import MeterReader
 from .app import create_app
 from .decoders import Decoders
 from .engine import Engine
-from .metrics import Metrics
+from .metrics import make_metrics
 from .settings import ServerSettings, read_settings
 
 ENGINE = "METER_ENGINE"
+# set by gunicorn.conf.py: seconds to wait before loading, after processes that did not become ready
+DELAY = "LOADING_DELAY"
 
 
 def create_application() -> Flask:
     """Returns the application of this process, which begins to load its models."""
     settings = read_settings()
-    figures = Metrics()
+    figures = make_metrics()
     engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
     decoders = Decoders(settings)
     app = create_app(settings, engine, figures, decoders)
     app.config[ENGINE] = engine
     decoders.start()
-    engine.start()
+    engine.start(float(os.environ.get(DELAY, 0)))
     return app
 
 

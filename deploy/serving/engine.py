@@ -19,9 +19,9 @@ from ..recognition.errors import UserError
 from ..recognition.pipeline import MeterReader, Recognition
 from .metrics import Metrics
 from .problems import NOT_READY, OUT_OF_TIME, TOO_MANY, RequestProblem
+from .states import DRAINING, LOADING, READY, STOPPED
 
 _LOG = logging.getLogger("meter.engine")
-LOADING, READY, DRAINING, STOPPED = "loading", "ready", "draining", "stopped"
 # gunicorn starts the next process then, while others go on answering
 _FAILED = 1
 # how much the newest measurement counts in the running mean of the seconds a photo takes
@@ -62,11 +62,16 @@ class Engine:
         self._taken = 0
         self._waiting: collections.deque[_Waiting] = collections.deque()
         self._changed = threading.Condition()
-        self._seconds_a_photo = 0.1
+        self._seconds_a_photo, self._delay = 0.1, 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
-    def start(self) -> None:
-        """Starts loading the models, then answering."""
+    def start(self, delay: float = 0.0) -> None:
+        """Starts loading the models, then answering.
+
+        Args:
+            delay: seconds to wait before.
+        """
+        self._delay = delay
         self._thread.start()
 
     def drain(self) -> None:
@@ -149,6 +154,9 @@ class Engine:
                         self._waiting.remove(ticket)
 
     def _run(self) -> None:
+        with self._changed:
+            if self._changed.wait_for(lambda: self.state == STOPPED, self._delay):
+                return
         try:
             reader = self._load()
             # the first photo sets the graphs up for the shapes to come

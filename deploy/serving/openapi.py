@@ -7,6 +7,7 @@ from .bodies import PHOTO_TYPES
 from .plausibility import REASONS
 from .problems import WORDS
 from .settings import ServerSettings
+from .states import STATES
 
 _TEXT, _FLAG, _NUMBER = {"type": "string"}, {"type": "boolean"}, {"type": "number"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -225,7 +226,7 @@ def _schemas() -> dict:
     identity = {"model_version": _TEXT, "request_id": _TEXT}
     error = {"error": {"type": "string", "enum": sorted(set(WORDS.values()))}, "detail": _TEXT}
     failed = _object({"success": {"const": False}, **error, "status": {"type": "integer"}})
-    states = {"type": "string", "enum": ["loading", "ready", "draining", "stopped"]}
+    states = {"type": "string", "enum": list(STATES)}
     return {
         "Image": {
             "description": "nested lists of RGB pixels, or a picture file in base64 (also as a data: URL)",
