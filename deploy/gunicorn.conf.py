@@ -126,8 +126,9 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
-    """Lets SIGTERM tell the probes at once that no more requests should be sent."""
+    """Lets a worker accept once it is ready, and SIGTERM tell the probes at once that no more should be sent."""
     engine = worker.wsgi.config["METER_ENGINE"]
+    engine.on_ready = worker.become_ready
     stop = worker.handle_exit
 
     def drain(signal_number, frame):

@@ -55,6 +55,8 @@ class Engine:
         on_failure: Callable[[], None] = lambda: os._exit(_FAILED),
     ):
         self.state = LOADING
+        # called in the engine's thread
+        self.on_ready: Callable[[], None] = lambda: None
         self.model_version = ""
         self._load, self._metrics, self._on_failure = load, metrics, on_failure
         self._batch_size = batch_size
@@ -172,6 +174,7 @@ class Engine:
         self.model_version = reader.models.version
         if self.state == LOADING:
             self.state = READY
+            self.on_ready()
             self._metrics.ready.set(1)
         _LOG.info("ready, model version %s", self.model_version)
         while tickets := self._next_batch():

@@ -62,14 +62,18 @@ class Worker(ThreadWorker):
         """Accepts, or not: while the models are loaded, another process that is ready gets the connections."""
         super().set_accept_enabled(enabled and self._may_accept())
 
-    def _may_accept(self) -> bool:
-        engine = self.wsgi.config["METER_ENGINE"]
-        if self.board is None:
-            return True
-        if engine.state in (READY, DRAINING):
+    def become_ready(self) -> None:
+        """Tells the others, and accepts; called in the engine's thread."""
+        if self.board is not None:
             self.board.mark_ready(self.age)
-            return True
-        return not self.board.another_is_ready(self.age)
+        # wakes the accepting thread
+        self.method_queue.defer(lambda: None)
+
+    def _may_accept(self) -> bool:
+        is_ready = self.wsgi.config["METER_ENGINE"].state in (READY, DRAINING)
+        if is_ready and self.board is not None:
+            self.board.mark_ready(self.age)
+        return is_ready or self.board is None or not self.board.another_is_ready(self.age)
 
     def accept(self, listener: socket.socket) -> None:
         """Accepts the connections that wait; where there are too many, the longest silent ones go."""
