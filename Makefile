@@ -1,5 +1,6 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
+# make test-attacks  sends the running server what knocked it over once
 # make lint   checks style and format
 # make bench  measures the time per stage with models of each format, beside RapidOCR
 # Another interpreter: make PYTHON=python3.11 demo
@@ -10,7 +11,7 @@ RUN := $(VENV)/bin/python
 MODELS := deploy/models/manifest.json
 PIP := $(RUN) -m pip install --disable-pip-version-check --require-virtualenv
 
-.PHONY: demo test lint bench
+.PHONY: demo test test-attacks lint bench
 .DELETE_ON_ERROR:
 
 demo: $(MODELS)
@@ -21,6 +22,11 @@ demo: $(MODELS)
 test: $(VENV)/.requirements-dev $(MODELS)
 	@echo "== running the tests"
 	@$(RUN) -m pytest -n 2 --dist loadfile
+
+# one after the other: memory and seconds are measured
+test-attacks: $(VENV)/.requirements-dev
+	@echo "== attacking the server"
+	@$(RUN) -m pytest -p no:xdist -m attacks
 
 lint: $(VENV)/.requirements-dev
 	@$(RUN) -m ruff check .
