@@ -38,7 +38,8 @@ def create_app(
     app.json.sort_keys = False
     app.wsgi_app = closing(app.wsgi_app)
     _add_frame(app, settings, figures)
-    reading = Reading(settings, engine, figures, decoders or Decoders(settings))
+    app.config["METER_DECODERS"] = decoders = decoders or Decoders(settings)
+    reading = Reading(settings, engine, figures, decoders)
 
     @app.post("/recognize")
     def recognize():
