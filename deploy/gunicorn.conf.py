@@ -25,6 +25,17 @@ from deploy.serving import figure_files, logs  # noqa: E402
 from deploy.serving.board import Board  # noqa: E402
 from deploy.serving.settings import SHARED_FOLDER, read_settings  # noqa: E402
 
+
+def most_connections():
+    """Returns how many connections a process may have, after it has asked for as many open files."""
+    wanted, others = 4096, 256
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + others:
+        soft = wanted + others if hard == resource.RLIM_INFINITY else min(hard, wanted + others)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(settings.threads, min(wanted, soft - others))
+
+
 try:
     settings = read_settings()
 except UserError as error:
@@ -39,7 +50,7 @@ worker_class = "deploy.serving.worker.Worker"
 workers = settings.workers
 threads = settings.threads
 # connections cost no thread until their request is there
-worker_connections = 4096
+worker_connections = most_connections()
 keepalive = 15
 graceful_timeout = settings.graceful_seconds
 # a process that hangs is replaced; loading does not count, as it happens in a thread of its own
@@ -68,12 +79,6 @@ def on_starting(server):
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * worker_connections
-    if soft < needed:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(hard, needed), hard)
-        )
     threads_each = str(settings.cpu_threads or max(1, cores() // settings.workers))
     os.environ["METER_CPU_THREADS"] = threads_each
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):

@@ -124,6 +124,14 @@ def test_coordinates_are_those_of_the_photo_in_its_file():
     assert Recognition(False).scaled(4) == Recognition(False)
 
 
+def test_webp_is_decoded_as_pillow_does():
+    noise = np.random.default_rng(2).integers(0, 256, (60, 80, 3), np.uint8)
+    for options in ({"lossless": True}, {"quality": 80}):
+        content = encode(noise, "WEBP", **options)
+        expected = np.array(Image.open(io.BytesIO(content)).convert("RGB"))
+        assert np.abs(decode_photo(content, "x").astype(int) - expected).max() <= 2
+
+
 def many_scans(count, side=3000):
     data = encode(Image.new("L", (side, side), 128), "JPEG", progressive=True, quality=1)
     last = data[data.rfind(b"\xff\xda") : -2]

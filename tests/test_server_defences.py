@@ -258,6 +258,26 @@ def test_large_bodies_share_the_memory():
         assert client.recv(10_000).startswith(b"POST") and client.recv(10_000) == b""
 
 
+def test_tiny_chunks_are_counted_and_kept_together():
+    ours, client = pair(10_000_000, 2**30)
+    with ours, client:
+        head = request("/recognize", "Transfer-Encoding: chunked")
+        assert send(ours, client, head + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n")
+        assert client.is_whole and not client.refusal and len(client._parts) < 100
+    ours, client = pair(10_000_000, 2**30)
+    with ours, client:
+        begin = time.process_time()
+        assert send(ours, client, head + b"1\r\nx\r\n" * 300_000)
+        assert client.refusal == 413 and not client.is_whole
+        assert time.process_time() - begin < 3
+    ours, client = pair(10_000_000, 2**30)
+    with ours, client:
+        for byte in request(body=bytes(3000)):
+            ours.sendall(bytes([byte]))
+            client.take_in()
+        assert client.is_whole and len(client._parts) == 2
+
+
 def test_what_is_announced_takes_no_memory():
     ours, client = pair(2**30, 4 * 2**20)
     with ours, client:
@@ -334,6 +354,20 @@ def test_figures_without_room(tmp_path, monkeypatch, caplog):
     assert "no room for figures" in caplog.text
     assert figure_files.make_folder(4, ["/nowhere"]) == ""
     assert figure_files.make_folder(10**9, ["/tmp"]) == ""
+
+
+def test_figures_of_servers_that_were_killed_are_removed(tmp_path):
+    code = "from deploy.serving.figure_files import make_folder; print(make_folder(1, [%r])); %s"
+    ended = [sys.executable, "-c", code % (str(tmp_path), "")]
+    folder = subprocess.run(ended, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(folder).is_dir()
+    lives = [sys.executable, "-c", code % (str(tmp_path), "import sys; sys.stdout.flush(); input()")]
+    with subprocess.Popen(lives, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        other = process.stdout.readline().strip()
+        assert not Path(folder).exists() and Path(other).is_dir()
+        third = subprocess.run(ended, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        assert Path(other).is_dir() and Path(third).is_dir()
+        process.stdin.close()
 
 
 def test_figures_lie_on_disk_in_full(tmp_path):

@@ -22,6 +22,10 @@ _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNOREC
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,12}(?=[; \t\r])")
 _MOST_LINE = 8192
+# each is some work, however little it holds; 32 MiB in chunks of 500 bytes are 70,000
+_MOST_CHUNKS = 200_000
+# parts of the body that are smaller are kept together
+_PART = 64 * 1024
 _LENGTH_FIELDS = (b"content-length", b"transfer-encoding")
 _PROBE = b"GET /health/"
 
@@ -56,7 +60,7 @@ class ClientSocket(socket.socket):
         rest, self._rest = getattr(self, "_rest", b""), b""
         self._phase, self._buffer, self._parts = _HEAD, bytearray(), collections.deque()
         self._memory: list[Reservation] = []
-        self._size = self._missing = self._limit = 0
+        self._size = self._missing = self._limit = self._chunks = 0
         self.refusal, self.is_whole, self.is_probe = 0, False, False
         return bool(rest) and self._feed(rest)
 
@@ -108,7 +112,7 @@ class ClientSocket(socket.socket):
         if len(part) > size:
             self._parts.appendleft(part[size:])
             part = part[:size]
-        return part
+        return bytes(part)
 
     def release(self) -> None:
         """Gives back the memory of the request."""
@@ -127,21 +131,24 @@ class ClientSocket(socket.socket):
             head, data = bytes(self._buffer[:end]), bytes(self._buffer[end:])
             self._buffer.clear()
             self._read_head(head)
-        while data and not self.is_whole:
+        position = 0
+        while position < len(data) and not self.is_whole and self._chunks <= _MOST_CHUNKS:
             if self._phase in (_LENGTH, _CHUNK):
-                part, data = data[: self._missing], data[self._missing :]
-                self._missing -= len(part)
+                size = min(self._missing, len(data) - position)
+                self._missing -= size
                 self.is_whole = self._phase == _LENGTH and not self._missing
-                if not self._missing:
-                    self._phase = _CHUNK_LINE if self._phase == _CHUNK else _LENGTH
+                if self._phase == _CHUNK and not self._missing:
+                    self._phase = _CHUNK_LINE
             else:
-                end = data.find(b"\n") + 1 or len(data)
-                part, data = data[:end], data[end:]
-                self._buffer += part
+                size = (data.find(b"\n", position) + 1 or len(data)) - position
+                self._buffer += data[position : position + size]
                 self._read_line()
-            self._keep(part)
-        self._rest = data
-        return self.is_whole or self._size > self._limit + _DISCARD
+            position += size
+        if self._chunks > _MOST_CHUNKS:
+            self.refusal = TOO_LARGE
+        self._keep(data[:position])
+        self._rest = data[position:] if self.is_whole else b""
+        return self.is_whole or self._chunks > _MOST_CHUNKS or self._size > self._limit + _DISCARD
 
     def _read_head(self, head: bytes) -> None:
         """Finds out how long the body is."""
@@ -186,6 +193,7 @@ class ClientSocket(socket.socket):
         if self._phase == _TRAILER:
             self.is_whole = line == b"\r\n"
             return
+        self._chunks += 1
         size = _CHUNK_SIZE.match(line)
         if size is None:
             self.is_whole = True
@@ -207,7 +215,10 @@ class ClientSocket(socket.socket):
             else:
                 self._memory.append(held)
         if not self.refusal:
-            self._parts.append(part)
+            if len(self._parts) > 1 and len(self._parts[-1]) + len(part) <= _PART:
+                self._parts[-1] += part
+            else:
+                self._parts.append(bytearray(part) if len(part) < _PART else part)
         elif len(self._parts) > 1:
             head = self._parts[0]
             self.release()

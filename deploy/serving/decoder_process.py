@@ -1,13 +1,15 @@
 """A process that decodes photos, one after the other, for the server: it can be ended, and take nothing with it.
 
-`python -m deploy.serving.decoder_process SOCKET`, the number of an inherited SOCK_SEQPACKET socket. A message holds the
-largest number of pixels, and the file's descriptor; the answer is JSON and, with a photo, the pixels' descriptor.
+`python -m deploy.serving.decoder_process SOCKET PIXELS`: the number of an inherited SOCK_SEQPACKET socket, and how many
+pixels the largest photo has. A message has the file's descriptor; the answer is JSON and, with a photo, the pixels'
+descriptor.
 """
 
 import contextlib
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
 import sys
@@ -18,6 +20,8 @@ import numpy as np
 from ..recognition import photo_files
 
 MESSAGE = 4096
+# Pillow's decoder of transparent WebP takes the most
+_MOST_BYTES_A_PIXEL, _BASE_BYTES = 24, 512 * 2**20
 
 
 def main() -> None:
@@ -28,13 +32,17 @@ def main() -> None:
         # if the memory does not suffice, this process goes and not the one with the models
         file.write("1000")
     cv2.setNumThreads(1)
+    max_pixels = int(sys.argv[2])
+    # a photo that takes more is made for it
+    most = _BASE_BYTES + _MOST_BYTES_A_PIXEL * max_pixels
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     with socket.socket(fileno=int(sys.argv[1])) as server:
         while True:
             message, descriptors, _, _ = socket.recv_fds(server, MESSAGE, 1)
             if not message:
                 return
             with open(descriptors[0], "rb") as file:
-                answer, pixels = _decode(file, int(message))
+                answer, pixels = _decode(file, max_pixels)
             try:
                 socket.send_fds(server, [json.dumps(answer).encode()], [] if pixels is None else [pixels])
             except (BrokenPipeError, ConnectionResetError):

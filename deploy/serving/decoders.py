@@ -38,7 +38,7 @@ class Decoders:
         self._max_pixels, self._seconds = settings.max_pixels, settings.decode_seconds
         self._budget = Budget(settings.photo_memory)
         self._idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
-        decoders = [_Decoder() for _ in range(settings.decoder_count)]
+        decoders = [_Decoder(settings.max_pixels) for _ in range(settings.decoder_count)]
         for decoder in decoders:
             self._idle.put(decoder)
         # so many may wait for each of them; nobody waits long for what others send
@@ -89,7 +89,7 @@ class Decoders:
             with self._lock:
                 self._waiting -= 1
         try:
-            photo = decoder.decode(content, self._max_pixels, self._seconds)
+            photo = decoder.decode(content, self._seconds)
             held.shrink(photo.pixels.nbytes)
             return photo, held
         except BaseException:
@@ -102,7 +102,8 @@ class Decoders:
 class _Decoder:
     """One process, started when needed and again after it was ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
         self._process: subprocess.Popen | None = None
         self._socket: socket.socket | None = None
         self._starts = threading.Lock()
@@ -117,6 +118,7 @@ class _Decoder:
             variables = {name: value for name, value in os.environ.items() if not name.startswith("METER_")}
             variables |= {"PYTHONPATH": str(DEPLOY.parent), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             command = [sys.executable, "-m", f"{__package__}.decoder_process", str(theirs.fileno())]
+            command.append(str(self._max_pixels))
             with theirs:
                 # of a session of its own: Ctrl-C is for the server, which ends it
                 self._process = subprocess.Popen(
@@ -124,12 +126,12 @@ class _Decoder:
                 )
             self._socket, self._is_ready = ours, False
 
-    def decode(self, content: bytes, max_pixels: int, seconds: float) -> Photo:
+    def decode(self, content: bytes, seconds: float) -> Photo:
         """Returns a photo; see `Decoders.decode`."""
         with os.fdopen(os.memfd_create("photo"), "wb") as file:
             file.write(content)
             file.flush()
-            message, descriptors = self._ask(str(max_pixels).encode(), file.fileno(), seconds)
+            message, descriptors = self._ask(file.fileno(), seconds)
         if not message:
             self.end()
             raise photo_files.DamagedPhoto("image: damaged: it breaks the decoder; copy or take the photo again")
@@ -141,14 +143,14 @@ class _Decoder:
             mapped = mmap.mmap(file.fileno(), 0)
         return Photo(np.frombuffer(mapped, np.uint8).reshape(answer["pixels"]), tuple(answer["shape"]))
 
-    def _ask(self, message: bytes, descriptor: int, seconds: float) -> tuple[bytes, list[int]]:
+    def _ask(self, descriptor: int, seconds: float) -> tuple[bytes, list[int]]:
         os.lseek(descriptor, 0, os.SEEK_SET)
         for is_last in (False, True):
             self.start()
             try:
                 # the first one after a start waits for the imports
                 self._socket.settimeout(seconds + _START_SECONDS * (not self._is_ready))
-                socket.send_fds(self._socket, [message], [descriptor])
+                socket.send_fds(self._socket, [b"decode"], [descriptor])
                 break
             except OSError:
                 # it was ended while it had nothing to do

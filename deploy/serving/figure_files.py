@@ -1,6 +1,7 @@
 """The files in which the processes of a server keep their figures for each other."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -12,18 +13,45 @@ _FILE_BYTES = 2**18
 # of the names that prometheus_client gives them: kind_process.db, gauge_livesum_process.db
 _KINDS = ("counter", "histogram", "gauge_livesum")
 _PROCESSES = 4
+_PREFIX, _LOCK = "meter-metrics-", "lock"
 # nobody's number: what those that have ended had counted
 _ENDED = "0"
 
 
 def make_folder(workers: int, places: Sequence[str] = ("/dev/shm", "/tmp", "/var/tmp")) -> str:
-    """Returns a new folder where there is room for the figures of so many processes; empty if there is none."""
+    """Returns a new folder where there is room for the figures of so many processes; empty if there is none.
+
+    Folders of servers that were killed are removed.
+    """
     for place in places:
         with contextlib.suppress(OSError):
+            _remove_abandoned(Path(place))
             room = os.statvfs(place)
             if room.f_bavail * room.f_frsize >= len(_KINDS) * _FILE_BYTES * (workers + _PROCESSES):
-                return tempfile.mkdtemp(prefix="meter-metrics-", dir=place)
+                folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+                # held as long as one of the server's processes lives
+                _lock(Path(folder))
+                return folder
     return ""
+
+
+def _lock(folder: Path) -> bool:
+    """Marks a folder as in use until this process and those forked from it have ended; returns whether it was not."""
+    descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+
+
+def _remove_abandoned(place: Path) -> None:
+    for folder in place.glob(f"{_PREFIX}*"):
+        # another user's, or one that is being made
+        with contextlib.suppress(OSError):
+            if (folder / _LOCK).exists() and _lock(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def reserve(folder: str, process: int) -> None:

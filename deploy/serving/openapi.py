@@ -30,7 +30,7 @@ def document(settings: ServerSettings) -> dict:
             "version": "1",
             "description": "Reads utility meters from photos. Photos may have up to "
             f"{settings.max_megapixels:g} megapixels, JPEGs {MAX_JPEG_PIXELS / 1e6:g} (above, they are read at half or "
-            f"quarter size), nested lists {settings.max_list_pixels / 1e6:g}, and all {MIN_SIDE} or more pixels a side; "
+            f"quarter size), nested lists {settings.max_list_pixels / 1e6:g}, all {MIN_SIDE} or more pixels a side; "
             f"bodies up to {settings.max_body_mb:g} MiB, with nested lists as much as those take. EXIF orientation is "
             "honoured; coordinates are those of the upright photo.",
         },

@@ -1,6 +1,7 @@
 """gunicorn's thread worker, which neither slow nor silent clients hold up, and which accepts when it is ready."""
 
 import contextlib
+import errno
 import json
 import logging
 import selectors
@@ -80,9 +81,9 @@ class Worker(ThreadWorker):
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
                 accepted, address = listener.accept()
-            except OSError:
-                # nobody waits any more, or no descriptor is left
-                self._make_room()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE) and self._waiting:
+                    self._drop_longest_silent()
                 return
             client = ClientSocket(fileno=accepted.detach())
             self.nr_conns += 1
@@ -92,8 +93,11 @@ class Worker(ThreadWorker):
 
     def _make_room(self) -> None:
         while self.nr_conns >= self.worker_connections - _ACCEPTED_AT_ONCE and self._waiting:
-            silent = (conn for conn in self._waiting if not conn.sock.has_begun)
-            self._drop(next(silent, next(iter(self._waiting))))
+            self._drop_longest_silent()
+
+    def _drop_longest_silent(self) -> None:
+        silent = (conn for conn in self._waiting if not conn.sock.has_begun)
+        self._drop(next(silent, next(iter(self._waiting))))
 
     def _await_request(self, conn: TConn) -> None:
         """Takes in a connection's next request, which may have come already."""
