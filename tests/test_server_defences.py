@@ -278,6 +278,25 @@ def test_tiny_chunks_are_counted_and_kept_together():
         assert client.is_whole and len(client._parts) == 2
 
 
+@pytest.mark.parametrize("size", [1, 100, 65_535, 65_536, 65_537, 200_000, 1_000_000])
+@pytest.mark.parametrize("pause", [0, 1, 60_000, 100_000])
+def test_what_is_sent_is_received(size, pause):
+    body = os.urandom(size)
+    ours, client = pair(10_000_000, 2**30)
+    head = request("/recognize", f"Content-Length: {size}")
+    with ours, client:
+        ours.sendall(head)
+        assert not client.take_in()
+        ours.sendall(body[:pause])
+        client.take_in()
+        assert client.is_whole or send(ours, client, body[pause:])
+        client.hand_over()
+        received = b""
+        while part := client.recv(50_000):
+            received += part
+        assert received == head + body
+
+
 def test_what_is_announced_takes_no_memory():
     ours, client = pair(2**30, 4 * 2**20)
     with ours, client:

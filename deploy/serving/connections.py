@@ -205,6 +205,9 @@ class ClientSocket(socket.socket):
 
     def _keep(self, part: bytes) -> None:
         """Keeps a part of the body, unless there is too much of it for the limit or the memory."""
+        if not part:
+            # nothing is what `recv` gives at the end
+            return
         self._size += len(part)
         if not self.refusal and self._size > self._limit:
             self.refusal = TOO_LARGE
