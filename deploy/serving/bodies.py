@@ -5,6 +5,7 @@ import binascii
 import dataclasses
 import io
 import re
+import string
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -137,7 +138,8 @@ def _from_json(photo: object, pictures: Mapping[str, Pixels]) -> Given:
         return pictures[photo]
     prefix = _DATA_URL.match(photo)
     try:
-        return base64.b64decode("".join(photo[prefix.end() if prefix else 0 :].split()), validate=True)
+        text = photo[prefix.end() if prefix else 0 :].encode("ascii").translate(None, string.whitespace.encode())
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         return RequestProblem(UNUSABLE, f"{_EXPECTED_JSON}: {error}")
 
