@@ -9,12 +9,12 @@ from .budget import Budget, Reservation
 from .problems import TOO_LARGE, TOO_MANY
 
 # gunicorn refuses longer heads
-_MOST_HEAD = 64 * 1024
+_MOST_HEAD = 32 * 1024
 _RECEIVE = 256 * 1024
 # Of a body that is too large this is read and thrown away: many clients read the answer only after they have sent all.
 _DISCARD = 128 * 2**20
-# what a body may take without asking, and by how much it asks then
-_STEP = 2**20
+# what a body may take without asking, thousands at once as they may be, and by how much it asks then
+_FREE, _STEP = 64 * 1024, 256 * 1024
 # an answer that is not taken for so long is given up
 _SEND_SECONDS = 20.0
 _HEAD_END = b"\r\n\r\n"
@@ -211,7 +211,7 @@ class ClientSocket(socket.socket):
         self._size += len(part)
         if not self.refusal and self._size > self._limit:
             self.refusal = TOO_LARGE
-        while not self.refusal and self._size > _STEP * (1 + len(self._memory)):
+        while not self.refusal and self._size > _FREE + _STEP * len(self._memory):
             held = self.budget.reserve(_STEP)
             if held is None:
                 self.refusal = TOO_MANY
