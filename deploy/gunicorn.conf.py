@@ -23,7 +23,7 @@ from deploy.recognition.machine import cores  # noqa: E402
 from deploy.recognition.manifest import check_models  # noqa: E402
 from deploy.serving import figure_files, logs  # noqa: E402
 from deploy.serving.board import Board  # noqa: E402
-from deploy.serving.settings import SHARED_FOLDER, read_settings  # noqa: E402
+from deploy.serving.settings import DELAY, SHARED_FOLDER, read_settings  # noqa: E402
 
 
 def most_connections():
@@ -119,11 +119,12 @@ def pre_fork(server, worker):
 
 
 def post_fork(server, worker):
-    """Lets go of the memory of photos: in turn, each of the threads holds large blocks for a moment.
+    """Tells a worker how long to wait before it loads, and lets go of the memory of photos.
 
-    Without this glibc keeps them, in a heap for each thread. Other C libraries have no such settings.
+    Each of the threads holds large blocks for a moment in turn: without this, glibc keeps them, in a heap for each
+    thread. Other C libraries have no such settings.
     """
-    os.environ["LOADING_DELAY"] = str(server.board.delay)
+    os.environ[DELAY] = str(server.board.delay)
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 2)

@@ -10,11 +10,9 @@ from .app import create_app
 from .decoders import Decoders
 from .engine import Engine
 from .metrics import make_metrics
-from .settings import ServerSettings, read_settings
+from .settings import DELAY, ServerSettings, read_settings
 
 ENGINE = "METER_ENGINE"
-# set by gunicorn.conf.py: seconds to wait before loading, after processes that did not become ready
-DELAY = "LOADING_DELAY"
 
 
 def create_application() -> Flask:

@@ -12,6 +12,8 @@ PREFIX = "METER_"
 # Set by gunicorn.conf.py: the processes write their figures there, and any of them answers for all. prometheus_client
 # looks for it when it is imported.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Set by it too: seconds to wait before loading, after processes that did not become ready.
+DELAY = "LOADING_DELAY"
 DEPLOY = Path(__file__).resolve().parent.parent
 # The longest that json.dumps writes for a pixel of whole numbers: "[255, 255, 255], ".
 BYTES_A_PIXEL = 17
