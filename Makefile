@@ -1,5 +1,6 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
+# make test-attacks  sends the running server what knocked it over once
 # make bench  measures the time per stage with models of each format, beside RapidOCR
 # Without TensorFlow, in an environment that is set up in seconds:
 # make lint       checks style and format
@@ -16,7 +17,7 @@ PIP := $(RUN) -m pip install --disable-pip-version-check --require-virtualenv
 FAST := .venv-fast
 FAST_RUN := $(FAST)/bin/python
 
-.PHONY: demo test lint types test-fast bench
+.PHONY: demo test test-attacks lint types test-fast bench
 .DELETE_ON_ERROR:
 
 demo: $(MODELS)
@@ -27,6 +28,11 @@ demo: $(MODELS)
 test: $(VENV)/.requirements-dev $(MODELS)
 	@echo "== running the tests"
 	@$(RUN) -m pytest -n 2 --dist loadfile
+
+# one after the other: memory and seconds are measured
+test-attacks: $(VENV)/.requirements-dev
+	@echo "== attacking the server"
+	@$(RUN) -m pytest -p no:xdist -m attacks
 
 lint: $(FAST)/.requirements-fast
 	@$(FAST_RUN) -m ruff check .

@@ -59,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     from deploy.recognition.meter_reader import MeterReader
     from retinanet.bulk import outputs
     from retinanet.bulk.stream import read_photos
+    from retinanet.datasets.source_photos import photo_size
 
     def write_annotated(file, photo, recognition):
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
@@ -84,7 +85,11 @@ def main(argv: list[str] | None = None) -> int:
             for write in writers:
                 write(result)
             if args.label_studio and result.recognition:
-                kept.append((result.path, result.recognition))
+                try:
+                    photo_size(result.path)
+                    kept.append((result.path, result.recognition))
+                except UserError as error:
+                    say(f"left out of the tasks: {error}", file=sys.stderr)
     if args.label_studio:
         from retinanet.datasets.label_studio.tasks import write_tasks
 

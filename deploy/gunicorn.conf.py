@@ -4,11 +4,12 @@ Everything that can be set comes from environment variables: `python serve.py --
 """
 
 import ctypes
+import errno
 import os
-import shutil
+import resource
 import signal
+import socket
 import sys
-import tempfile
 from pathlib import Path
 
 # of glibc's malloc.h
@@ -18,9 +19,22 @@ DEPLOY = Path(__file__).resolve().parent
 sys.path.insert(0, str(DEPLOY.parent))
 
 from deploy.recognition.errors import UserError  # noqa: E402
+from deploy.recognition.machine import cores  # noqa: E402
 from deploy.recognition.manifest import check_models  # noqa: E402
-from deploy.serving import logs  # noqa: E402
-from deploy.serving.settings import SHARED_FOLDER, read_settings  # noqa: E402
+from deploy.serving import figure_files, logs  # noqa: E402
+from deploy.serving.board import Board  # noqa: E402
+from deploy.serving.settings import DELAY, SHARED_FOLDER, read_settings  # noqa: E402
+
+
+def most_connections():
+    """Returns how many connections a process may have, after it has asked for as many open files."""
+    wanted, others = 4096, 256
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + others:
+        soft = wanted + others if hard == resource.RLIM_INFINITY else min(hard, wanted + others)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(settings.threads, min(wanted, soft - others))
+
 
 try:
     settings = read_settings()
@@ -35,8 +49,8 @@ proc_name = "meter-reader"
 worker_class = "deploy.serving.worker.Worker"
 workers = settings.workers
 threads = settings.threads
-# more connections than threads may be open: those kept alive cost no thread
-worker_connections = 4 * settings.threads
+# connections cost no thread until their request is there
+worker_connections = most_connections()
 keepalive = 15
 graceful_timeout = settings.graceful_seconds
 # a process that hangs is replaced; loading does not count, as it happens in a thread of its own
@@ -50,33 +64,67 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 50
+# a proxy's prefix is the environment's to say, not a header's
+forwarder_headers = ""
 accesslog = None
 logconfig_dict = logs.configuration(settings.log_level)
 
 
 def on_starting(server):
-    """Refuses models that do not match their manifest, and makes the folder of the processes' figures."""
+    """Refuses models that do not match their manifest, and a port that is taken; makes what the processes share."""
     try:
         check_models(settings.models, settings.format, settings.precision)
+        if not {"GUNICORN_FD", "LISTEN_FDS"} & set(os.environ):
+            check_port()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
-    cores = len(os.sched_getaffinity(0))
-    os.environ["METER_CPU_THREADS"] = threads_each = str(settings.cpu_threads or max(1, cores // settings.workers))
+    threads_each = str(settings.cpu_threads or max(1, cores() // settings.workers))
+    os.environ["METER_CPU_THREADS"] = threads_each
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, threads_each)
     # several processes may share one graphics card
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    server.figures_folder = tempfile.mkdtemp(prefix="meter-metrics-")
-    os.environ[SHARED_FOLDER] = server.figures_folder
+    server.board = Board()
+    server.figures_folder = figure_files.make_folder(settings.workers)
+    if server.figures_folder:
+        os.environ[SHARED_FOLDER] = server.figures_folder
+    else:
+        os.environ.pop(SHARED_FOLDER, None)
+        server.log.warning("no room for figures in /dev/shm nor /tmp: each process tells its own")
+
+
+def check_port():
+    """Raises UserError if nobody can listen there."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host.strip("[]"), settings.port))
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                reason = "another program listens there: end it, or choose another port"
+            elif error.errno == errno.EACCES:
+                reason = "only the administrator may listen there: choose a port from 1024 on"
+            else:
+                raise UserError(f"METER_HOST={settings.host}: cannot listen there: {error.strerror}") from error
+            raise UserError(f"METER_PORT={settings.port}: {reason}") from error
+
+
+def pre_fork(server, worker):
+    """Tells a worker of the others."""
+    worker.board = server.board
 
 
 def post_fork(server, worker):
-    """Lets go of the memory of photos: in turn, each of the threads holds large blocks for a moment.
+    """Tells a worker how long to wait before it loads, and lets go of the memory of photos.
 
-    Without this glibc keeps them, in a heap for each thread. Other C libraries have no such settings.
+    Each of the threads holds large blocks for a moment in turn: without this, glibc keeps them, in a heap for each
+    thread. Other C libraries have no such settings.
     """
+    os.environ[DELAY] = str(server.board.delay)
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 2)
@@ -84,8 +132,9 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
-    """Lets SIGTERM tell the probes at once that no more requests should be sent."""
+    """Lets a worker accept once it is ready, and SIGTERM tell the probes at once that no more should be sent."""
     engine = worker.wsgi.config["METER_ENGINE"]
+    engine.on_ready = worker.become_ready
     stop = worker.handle_exit
 
     def drain(signal_number, frame):
@@ -102,12 +151,12 @@ def worker_exit(server, worker):
 
 
 def child_exit(server, worker):
-    """Takes a dead process's gauges out of the sums."""
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(worker.pid)
+    """Adds a dead process's figures to those of others before it, and lets the next one wait if it never was ready."""
+    server.board.mark_ended(worker.age)
+    if server.figures_folder:
+        figure_files.retire(server.figures_folder, worker.pid)
 
 
 def on_exit(server):
     """Removes the figures."""
-    shutil.rmtree(getattr(server, "figures_folder", ""), ignore_errors=True)
+    figure_files.remove(getattr(server, "figures_folder", ""))

@@ -82,6 +82,21 @@ class Browser:
         command["params"] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("POST", f"{self.session}/goog/cdp/execute", command)
 
+    def emulate(self, scheme="light", touch=False):
+        """Pretends that the user prefers light or dark colours, and has fingers for a mouse."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        for command, parameters in (
+            ("setEmulatedMedia", {"features": features}),
+            ("setTouchEmulationEnabled", {"enabled": touch}),
+        ):
+            content = {"cmd": f"Emulation.{command}", "params": parameters}
+            self.call("POST", f"{self.session}/goog/cdp/execute", content)
+
+    def click(self, selector):
+        """Clicks as a person would."""
+        found = self.call("POST", f"{self.session}/element", {"using": "css selector", "value": selector})
+        self.call("POST", f"{self.session}/element/{found[_ELEMENT]}/click")
+
     def wait_for(self, script, *arguments, seconds=120):
         end = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):

@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from deploy.recognition.errors import UserError
 from deploy.recognition.meter_reader import MeterReader
 from deploy.serving import application
 from deploy.serving.app import create_app
-from deploy.serving.engine import READY, Engine
+from deploy.serving.engine import Engine
 from deploy.serving.metrics import Metrics
 from deploy.serving.settings import ServerSettings
+from deploy.serving.states import READY
 from tests import fake_meters
 from tests.manifests import manifest
 
@@ -31,6 +33,8 @@ CORNERS = fake_meters.turned_corners((200, 150), 240, 60, 8)
 PHOTO = fake_meters.meter_photo(CORNERS, 400, 300)
 # under gunicorn: how long a photo takes
 SECONDS = "FAKE_SECONDS"
+# and loading; below 0 it fails
+LOADING_SECONDS = "FAKE_LOADING_SECONDS"
 
 
 def encode(pixels, kind="PNG", **options):
@@ -73,7 +77,15 @@ def start_app(load=reader, **changes):
 
 def create_application():
     """What gunicorn starts in tests: everything real but the models."""
-    application.load_reader = lambda settings: reader(float(os.environ[SECONDS]))
+
+    def load(settings):
+        loading = float(os.environ.get(LOADING_SECONDS, 0))
+        if loading < 0:
+            raise UserError("models: damaged")
+        time.sleep(loading)
+        return reader(float(os.environ[SECONDS]))
+
+    application.load_reader = load
     return application.create_application()
 
 
@@ -87,7 +99,7 @@ def wait_for(condition, seconds=60):
 class Live:
     """A gunicorn of our own on a free port."""
 
-    def __init__(self, folder, seconds, environment):
+    def __init__(self, folder, seconds, environment, prefix=()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -103,7 +115,8 @@ class Live:
             **environment,
         }
         configuration = str(ROOT / "deploy" / "gunicorn.conf.py")
-        command = [sys.executable, "-m", "gunicorn", "-c", configuration, "tests.fake_server:create_application()"]
+        command = [*prefix, sys.executable, "-m", "gunicorn", "-c", configuration]
+        command.append("tests.fake_server:create_application()")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
 
@@ -129,6 +142,12 @@ class Live:
     def recognize(self, body=PNG, kind="image/png", path="/recognize", timeout=30):
         return self.send("POST", path, body, {"Content-Type": kind}, timeout)
 
+    def is_live(self):
+        try:
+            return self.get("/health/live")[0] == 200
+        except OSError:
+            return False
+
     def is_ready(self):
         assert self.process.poll() is None, self.log.read_text()
         try:
@@ -145,13 +164,13 @@ class Live:
 
 
 @contextmanager
-def live_server(folder, seconds=0.0, **environment):
-    """A running server, ready, which is stopped at the end of the block."""
+def live_server(folder, seconds=0.0, *, is_up=lambda server: server.is_ready(), prefix=(), **environment):
+    """A running server, ready or whatever else is waited for, which is stopped at the end of the block."""
     folder.mkdir(exist_ok=True)
     (folder / "manifest.json").write_text(json.dumps(manifest()))
-    server = Live(folder, seconds, environment)
+    server = Live(folder, seconds, environment, prefix)
     try:
-        wait_for(server.is_ready)
+        wait_for(lambda: is_up(server))
         yield server
     finally:
         if server.process.poll() is None:

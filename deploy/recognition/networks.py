@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from .errors import UserError
+from .machine import cores
 
 THREADS_VARIABLE = "METER_CPU_THREADS"
 PROVIDERS_VARIABLE = "METER_PROVIDERS"
@@ -168,7 +169,7 @@ def cpu_threads() -> int:
     text = os.environ.get(THREADS_VARIABLE, "")
     if text and not text.isdecimal():
         raise UserError(f"{THREADS_VARIABLE}={text}: expected a whole number; 0: all cores")
-    return int(text or 0) or len(os.sched_getaffinity(0))
+    return int(text or 0) or cores()
 
 
 def chosen_providers(available: list[str], environment: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,14 +14,32 @@ import numpy as np
 from PIL import Image
 
 from .errors import UserError
+from .heic import HeicPicture, is_heic
+from .jpeg_scans import count_scans
 
 MAX_PIXELS = 50_000_000
+# JPEGs have a decoder that makes them smaller on the way
+MAX_JPEG_PIXELS = 200_000_000
+# of a JPEG with several scans, all of them: a dozen at 50 megapixels
+MAX_SCANNED_PIXELS = 600_000_000
 MIN_SIDE = 32
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif")
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG, _JPEGS, _END_OF_JPEG = b"\xff\xd8\xff", ("JPEG", "MPO"), b"\xff\xd9"
+_SCALES = (1, 2, 4)
+_OPENCV_FLAGS = {
+    1: cv2.IMREAD_COLOR_RGB,
+    # OpenCV refuses IMREAD_REDUCED_COLOR_n beside COLOR_RGB: that flag asks for BGR too
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
+}
+_AS_ORDINARY = "more work than a photo makes; save it anew as an ordinary JPEG"
+# rows that are converted at a time
+_STRIP = 256
 _ORIENTATION_TAG = 0x0112
+_TURNED = (5, 6, 7, 8)
 _UPRIGHT: Mapping[int | None, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
     3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
@@ -31,9 +49,9 @@ _UPRIGHT: Mapping[int | None, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda pixels: cv2.transpose(cv2.rotate(pixels, cv2.ROTATE_180)),
     8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
-_END_OF_JPEG = b"\xff\xd9"
 # what Pillow's decoders raise on files that are damaged
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
+_DAMAGED_HEIC = (*_DAMAGED, RuntimeError, MemoryError)
 
 
 class UnknownFormat(UserError):
@@ -50,6 +68,32 @@ class TooManyPixels(UserError):
 
 class TooFewPixels(UserError):
     """It is too small to show a meter."""
+
+
+class TooMuchWork(UserError):
+    """It is made to keep a decoder busy; found before anything of it was decoded."""
+
+
+class MissingLibrary(UserError):
+    """It needs a library that is not installed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        pixels: uint8 RGB (height, width, 3), upright.
+        shape: (height, width) of the upright photo in its file: up to four times that of the pixels.
+    """
+
+    pixels: np.ndarray
+    shape: tuple[int, int]
+
+    @property
+    def scale(self) -> float:
+        """How many times smaller the pixels are than the photo in its file."""
+        return self.shape[0] / self.pixels.shape[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +153,7 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises:
         UserError: the file cannot be opened, or what `decode_photo` says.
     """
-    try:
-        with open(path, "rb") as file:
-            return _decode(file, str(path), max_pixels)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    return _read(path, max_pixels, shrinks=False).pixels
 
 
 def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -123,7 +163,7 @@ def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.
     the first counts.
 
     Args:
-        content: a JPEG, PNG, WebP, BMP or TIFF file.
+        content: a JPEG, PNG, WebP, BMP, TIFF or HEIC file.
         name: what messages call it.
         max_pixels: pictures with more are refused before they are decoded.
 
@@ -132,12 +172,56 @@ def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.
 
     Raises:
         UserError: it is no picture of these formats (UnknownFormat), damaged (DamagedPhoto), too large
-            (TooManyPixels) or too small (TooFewPixels).
+            (TooManyPixels), too small (TooFewPixels), too much work (TooMuchWork), or HEIC without the library for
+            it (MissingLibrary).
     """
-    return _decode(io.BytesIO(content), name, max_pixels)
+    return _decode(io.BytesIO(content), name, max_pixels, shrinks=False).pixels
 
 
-def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+def read_large_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Returns a photo from a file, JPEGs with too many pixels at half or quarter size; see `decode_large_photo`.
+
+    Raises:
+        UserError: the file cannot be opened, or what `decode_photo` says.
+    """
+    return _read(path, max_pixels, shrinks=True)
+
+
+def decode_large_photo(content: bytes | BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Returns a photo as `decode_photo` does, but JPEGs of up to MAX_JPEG_PIXELS at half or quarter size.
+
+    Args:
+        content: of a file, or the file at its beginning.
+        name: what messages call it.
+        max_pixels: as for `decode_photo`.
+
+    Raises:
+        UserError: what `decode_photo` says; TooManyPixels only for other formats, progressive JPEGs, of which the
+            decoder would have to hold all coefficients, and still larger ones.
+    """
+    file = io.BytesIO(content) if isinstance(content, (bytes, bytearray)) else content
+    return _decode(file, name, max_pixels, shrinks=True)
+
+
+def _read(path: str | Path, max_pixels: int, shrinks: bool) -> Photo:
+    try:
+        with open(path, "rb") as file:
+            return _decode(file, str(path), max_pixels, shrinks)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened: {error.strerror or error}") from error
+
+
+def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
+    head = file.read(12)
+    file.seek(0)
+    if is_heic(head):
+        return _decode_heic(file, name, max_pixels)
+    scans: int | None = 1
+    if head.startswith(_JPEG):
+        scans = count_scans(file.read())
+        file.seek(0)
+        if scans is None:
+            raise TooMuchWork(f"{name}: has a head of thousands of segments: {_AS_ORDINARY}")
     # Pillow's own limit warns or raises, as it pleases; ours stands below, at the size in the header
     Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings():
@@ -146,19 +230,19 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
         try:
             image = Image.open(file, formats=_FORMATS)
         except _DAMAGED as error:
-            file.seek(0)
-            kind = DamagedPhoto if file.read(8).startswith(_SIGNATURES) else UnknownFormat
-            raise kind(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP or TIFF file") from error
+            kind = DamagedPhoto if head.startswith(_SIGNATURES) else UnknownFormat
+            raise kind(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP, TIFF or HEIC file") from error
         width, height = image.size
-        if width * height > max_pixels:
-            raise TooManyPixels(
-                f"{name}: {width} x {height} pixels are too many: at most {max_pixels / 1e6:g} megapixels; "
-                "make the photo smaller"
-            )
-        if min(width, height) < MIN_SIDE:
-            raise TooFewPixels(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
-        pixels = _decode_jpeg(image, file)
+        if width * height * scans > MAX_SCANNED_PIXELS and scans > 1:
+            raise TooMuchWork(f"{name}: {scans} scans of {width} x {height} pixels: {_AS_ORDINARY}")
+        scale = 1
+        if shrinks and image.format in _JPEGS and scans <= 1 and width * height <= MAX_JPEG_PIXELS:
+            scale = next((scale for scale in _SCALES if width * height <= max_pixels * scale**2), 1)
+        _check_size(name, width // scale, height // scale, max_pixels)
+        pixels = _decode_quickly(image, file, scale)
         if pixels is None:
+            if scale > 1:
+                image.draft("RGB" if image.mode != "CMYK" else None, (width // scale, height // scale))
             try:
                 image.load()
             except _DAMAGED as error:
@@ -171,35 +255,87 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
             orientation = image.getexif().get(_ORIENTATION_TAG)
         except _DAMAGED:
             orientation = None
-        return _UPRIGHT[orientation](pixels) if orientation in _UPRIGHT else pixels
+        if orientation in _UPRIGHT:
+            pixels = _UPRIGHT[orientation](pixels)
+        return Photo(pixels, (width, height) if orientation in _TURNED else (height, width))
 
 
-def _decode_jpeg(image: Image.Image, file: BinaryIO) -> np.ndarray | None:
-    """Returns the RGB pixels of an ordinary JPEG as they lie in the file, or None where Pillow has to see to it.
+def _check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooManyPixels(
+            f"{name}: {width} x {height} pixels are too many: at most {max_pixels / 1e6:g} megapixels; "
+            "make the photo smaller"
+        )
+    if min(width, height) < MIN_SIDE:
+        raise TooFewPixels(f"{name}: {width} x {height} pixels are too few: expected at least {MIN_SIDE} a side")
 
-    OpenCV comes to the same pixels in half the time, but it fills up in silence what a file cut off lacks.
+
+def _decode_heic(file: BinaryIO, name: str, max_pixels: int) -> Photo:
+    try:
+        picture = HeicPicture(file)
+    except ModuleNotFoundError as error:
+        raise MissingLibrary(f"{name}: HEIC needs a library: `pip install pillow-heif`; or send a JPEG") from error
+    except _DAMAGED_HEIC as error:
+        raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
+    _check_size(name, *picture.size, max_pixels)
+    try:
+        pixels = picture.pixels()
+    except _DAMAGED_HEIC as error:
+        raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+    if pixels.ndim == 2 or pixels.shape[2] != 3:
+        pixels = _to_rgb(Image.fromarray(pixels))
+    return Photo(np.ascontiguousarray(pixels), pixels.shape[:2])
+
+
+def _decode_quickly(image: Image.Image, file: BinaryIO, scale: int) -> np.ndarray | None:
+    """Returns the RGB pixels of an ordinary JPEG or WebP as they lie in the file, None where Pillow has to see to it.
+
+    OpenCV comes to the same pixels in half the time, and for WebP in a quarter of the memory, but it fills up in
+    silence what a JPEG cut off lacks.
     """
-    if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
+    if image.format == "WEBP":
+        if image.mode != "RGB" or image.n_frames > 1:
+            return None
+    elif image.format not in _JPEGS or image.mode not in ("RGB", "L"):
         return None
     file.seek(0)
     content = file.read()
-    if not content.endswith(_END_OF_JPEG):
+    if image.format != "WEBP" and not content.endswith(_END_OF_JPEG):
         return None
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    return pixels if pixels is not None and pixels.shape[1::-1] == image.size else None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), _OPENCV_FLAGS[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    expected = tuple(-(-side // scale) for side in image.size)
+    return pixels if pixels is not None and pixels.shape[1::-1] == expected else None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image).astype(np.float32)
-        if not np.isfinite(values).all():
+    """Returns uint8 RGB (height, width, 3), made strip by strip: a second copy of a large picture is much memory."""
+    low, high = 0.0, 65535.0
+    if image.mode.startswith("F"):
+        # floats say nothing of their range, so they are stretched
+        low, high = image.getextrema()
+        if not all(np.isfinite(np.asarray(strip)).all() for _, strip in _strips(image)):
             raise ValueError("some pixels are no numbers")
-        # 16-bit pictures come in 16 or 32 bits; floats say nothing of their range, so they are stretched
-        low, high = (0, 65535) if image.mode.startswith("I") else (values.min(), max(values.max(), values.min() + 1e-6))
-        grey = np.clip(np.round((values - low) * 255 / (high - low)), 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., np.newaxis], 3, axis=2)
-    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
-    return np.array(image.convert("RGB"))
+        high = max(high, low + 1e-6)
+    result = np.empty((image.height, image.width, 3), np.uint8)
+    for rows, strip in _strips(image):
+        if strip.mode.startswith(("I", "F")):
+            # 16-bit pictures come in 16 or 32 bits
+            values = np.asarray(strip).astype(np.float32)
+            grey = np.clip(np.round((values - low) * 255 / (high - low)), 0, 255).astype(np.uint8)
+            result[rows] = grey[..., np.newaxis]
+            continue
+        if "A" in strip.getbands() or "a" in strip.getbands() or "transparency" in strip.info:
+            strip = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
+        result[rows] = np.asarray(strip.convert("RGB"))
+    return result
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yields slices of rows and the picture in them."""
+    for top in range(0, image.height, _STRIP):
+        bottom = min(top + _STRIP, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))

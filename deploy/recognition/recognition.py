@@ -56,6 +56,13 @@ class Recognition:
     window: np.ndarray | None = None
     features: tuple[float, ...] = ()
 
+    def scaled(self, scale: float) -> "Recognition":
+        """Returns the same on a photo so many times larger."""
+        if scale == 1 or self.corners is None:
+            return self
+        digits = tuple(dataclasses.replace(digit, corners=digit.corners * scale) for digit in self.digits)
+        return dataclasses.replace(self, corners=self.corners * np.float32(scale), digits=digits)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns everything but the window's picture and the features, as plain values for JSON."""
         return {

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..recognition.drawing import annotate
+from ..recognition.photo_files import Photo
 from ..recognition.recognition import Recognition
 from .bodies import Options
 from .plausibility import judge
@@ -16,18 +17,18 @@ ANNOTATED_SIDE = 1600
 _JPEG_QUALITY = 85
 
 
-def answer(photo: np.ndarray, recognition: Recognition, seconds: float, options: Options) -> dict:
+def answer(photo: Photo, recognition: Recognition, seconds: float, options: Options) -> dict:
     """Returns the JSON answer for one photo.
 
     Args:
-        photo: uint8 RGB (height, width, 3).
-        recognition: what was read on it.
+        photo: decoded, perhaps at half or quarter size.
+        recognition: what was read on its pixels; the answer's coordinates are those of the photo in its file.
         seconds: from the request's head to the answer.
         options: what was asked for beside.
     """
-    plain = recognition.to_dict()
+    plain = recognition.scaled(photo.scale).to_dict()
     result = {
-        "original_image_shape": list(photo.shape),
+        "original_image_shape": [*photo.shape, 3],
         "success": recognition.success,
         "text": recognition.text,
         "counter_class": recognition.counter_class,
@@ -41,7 +42,7 @@ def answer(photo: np.ndarray, recognition: Recognition, seconds: float, options:
     if options.previous is not None:
         result |= judge(recognition.integer, recognition.fraction, options.previous, options.max_increase)
     if options.annotated:
-        result["annotated"] = _jpeg(_shrink(annotate(photo, recognition)))
+        result["annotated"] = _jpeg(_shrink(annotate(photo.pixels, recognition)))
     if options.crop:
         result["crop"] = None if recognition.window is None else _jpeg(recognition.window)
     return result

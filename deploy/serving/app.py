@@ -1,22 +1,24 @@
 """The routes."""
 
-import hmac
 import logging
 import re
 import time
 import uuid
 
-import numpy as np
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from . import bodies, metrics, openapi
-from .answers import answer
-from .bodies import Submission
-from .engine import READY, Engine
+from . import metrics, openapi
+from .bodies import Submission, parse
+from .closing import closing
+from .decoders import Decoders
+from .engine import Engine
 from .logs import REQUEST_LOG
-from .problems import BROKEN, NOT_AUTHORIZED, WORDS, RequestProblem
+from .problems import BROKEN, NOT_AUTHORIZED, RequestProblem, word_of
+from .reading import Reading
 from .settings import DEPLOY, ServerSettings
+from .states import READY
+from .tokens import is_known
 from .uploads import read_body
 
 _LOG = logging.getLogger(REQUEST_LOG)
@@ -28,17 +30,21 @@ _SECURITY = {
 }
 
 
-def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metrics) -> Flask:
+def create_app(
+    settings: ServerSettings, engine: Engine, figures: metrics.Metrics, decoders: Decoders | None = None
+) -> Flask:
     """Returns the application; the engine may still be loading."""
     app = Flask("meter", static_folder=str(DEPLOY / "static"), static_url_path="/static")
     app.json.sort_keys = False
+    app.wsgi_app = closing(app.wsgi_app)
     _add_frame(app, settings, figures)
+    app.config["METER_DECODERS"] = decoders = decoders or Decoders(settings)
+    reading = Reading(settings, engine, figures, decoders)
 
     @app.post("/recognize")
     def recognize():
         submission = _submission(settings, figures, many=None)
-        with engine.slot():
-            result = _recognize(submission.photos, submission, settings, engine, figures)[0]
+        (result,) = reading.results(submission, g.start)
         if isinstance(result, RequestProblem):
             raise result
         g.outcome = "read" if result["success"] else result["reason"]
@@ -48,11 +54,7 @@ def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metric
     @app.post("/recognize/batch")
     def recognize_batch():
         submission = _submission(settings, figures, many=settings.max_photos)
-        results = []
-        with engine.slot():
-            for start in range(0, len(submission.photos), settings.batch_size):
-                photos = submission.photos[start : start + settings.batch_size]
-                results += _recognize(photos, submission, settings, engine, figures)
+        results = reading.results(submission, g.start)
         read = sum(isinstance(result, dict) and result["success"] for result in results)
         g.outcome, g.fields = "batch", {"photos": len(results), "read": read}
         return {
@@ -97,40 +99,12 @@ def create_app(settings: ServerSettings, engine: Engine, figures: metrics.Metric
 
 def _submission(settings: ServerSettings, figures: metrics.Metrics, many: int | None) -> Submission:
     start = time.monotonic()
-    body = read_body(request.environ, settings.max_body)
+    content_type = request.content_type or ""
+    body = read_body(request.environ, content_type, settings)
     g.body_size = len(body)
-    submission = bodies.parse(body, request.content_type or "", request.args, many)
+    submission = parse(body, content_type, request.args, settings, many)
     figures.observe_stage("upload", time.monotonic() - start)
     return submission
-
-
-def _recognize(
-    photos: list[bytes | list],
-    submission: Submission,
-    settings: ServerSettings,
-    engine: Engine,
-    figures: metrics.Metrics,
-) -> list[dict | RequestProblem]:
-    """Returns for each photo its answer, or why it has none."""
-    decoded: list[np.ndarray | RequestProblem] = []
-    for photo in photos:
-        start = time.monotonic()
-        try:
-            decoded.append(bodies.decode(photo, settings.max_pixels))
-        except RequestProblem as problem:
-            decoded.append(problem)
-        figures.observe_stage("decode", time.monotonic() - start)
-    pictures = [photo for photo in decoded if isinstance(photo, np.ndarray)]
-    recognitions = iter(engine.recognize(pictures, g.start + settings.request_seconds))
-    results: list[dict | RequestProblem] = []
-    for photo in decoded:
-        if isinstance(photo, RequestProblem):
-            results.append(photo)
-            continue
-        recognition = next(recognitions)
-        figures.observe_recognition(recognition)
-        results.append(answer(photo, recognition, time.monotonic() - g.start, submission.options))
-    return results
 
 
 def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -> None:
@@ -143,8 +117,7 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         g.outcome, g.fields, g.body_size = "", {}, 0
         if settings.token and request.endpoint in ("recognize", "recognize_batch", "render_metrics"):
-            expected = f"Bearer {settings.token}".encode()
-            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            if not is_known(settings.token, request.headers.get("Authorization", "").encode()):
                 raise RequestProblem(
                     NOT_AUTHORIZED,
                     "expected the header Authorization: Bearer <token>",
@@ -153,7 +126,7 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
 
     @app.errorhandler(RequestProblem)
     def refuse(problem: RequestProblem):
-        g.outcome = WORDS[problem.status]
+        g.outcome = word_of(problem.status)
         return problem.to_dict() | {"request_id": g.request_id}, problem.status, problem.headers
 
     @app.errorhandler(HTTPException)

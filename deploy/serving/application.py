@@ -1,13 +1,16 @@
 """The application as a gunicorn worker starts it."""
 
+import os
+
 import cv2
 from flask import Flask
 
 from ..recognition.meter_reader import MeterReader
 from .app import create_app
+from .decoders import Decoders
 from .engine import Engine
-from .metrics import Metrics
-from .settings import ServerSettings, read_settings
+from .metrics import make_metrics
+from .settings import DELAY, ServerSettings, read_settings
 
 ENGINE = "METER_ENGINE"
 
@@ -15,11 +18,13 @@ ENGINE = "METER_ENGINE"
 def create_application() -> Flask:
     """Returns the application of this process, which begins to load its models."""
     settings = read_settings()
-    figures = Metrics()
+    figures = make_metrics()
     engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
-    app = create_app(settings, engine, figures)
+    decoders = Decoders(settings)
+    app = create_app(settings, engine, figures, decoders)
     app.config[ENGINE] = engine
-    engine.start()
+    decoders.start()
+    engine.start(float(os.environ.get(DELAY, 0)))
     return app
 
 

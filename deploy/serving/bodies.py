@@ -4,41 +4,32 @@ import base64
 import binascii
 import dataclasses
 import io
-import json
 import re
-import threading
+import string
 from collections.abc import Mapping
 from decimal import Decimal
 
-import numpy as np
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from ..recognition.photo_files import (
-    MIN_SIDE,
-    DamagedPhoto,
-    TooFewPixels,
-    TooManyPixels,
-    UnknownFormat,
-    decode_photo,
-)
+from .json_bodies import Pixels, parse_json
+from .pixel_lists import EXPECTED
 from .plausibility import read_number
 from .problems import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, UNUSABLE, RequestProblem
+from .settings import ServerSettings
 
 JSON, FORM = "application/json", "multipart/form-data"
-PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/heic", "image/heif")
 # what clients send that name no type, curl's -d and --data-binary among them: the content tells
-_UNTOLD = ("", "application/octet-stream", "application/x-www-form-urlencoded")
-_PHOTO_STATUS = {
-    UnknownFormat: UNSUPPORTED,
-    DamagedPhoto: BAD_REQUEST,
-    TooManyPixels: TOO_LARGE,
-    TooFewPixels: UNUSABLE,
-}
+_UNTOLD = ("", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded")
+# whatever kind of picture it is called, the content tells too: image/jpg, image/pjpeg, image/*
+_ANY_PHOTO = re.compile(r"image/[\w.+*-]+", re.ASCII)
+_JSON_BEGINS = (b"{", b"[")
 _DATA_URL = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
-# Parsing holds the interpreter and takes some twenty times the body's size: one at a time.
-_JSON_LOCK = threading.Lock()
+_EXPECTED_JSON = "image: expected nested lists of RGB pixels, or a picture file in base64"
+# what a photo is before it is decoded: a file, pixels, or why it is neither
+Given = bytes | bytearray | Pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,34 +51,50 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Submission:
-    """Photos, still as they came (bytes of a file, or nested lists), and options."""
+    """Photos, still as they came (bytes of a file, pixels of nested lists, or what is wrong), and options."""
 
-    photos: list[bytes | list]
+    photos: list[Given]
     options: Options
 
 
-def parse(body: bytes, content_type: str, query: Mapping[str, str], many: int | None = None) -> Submission:
+def is_json(content_type: str, begin: bytes) -> bool:
+    """Returns whether a body counts as JSON.
+
+    Args:
+        content_type: its header of that name.
+        begin: its first bytes.
+    """
+    kind, _ = parse_options_header(content_type)
+    return kind.lower() == JSON or (kind.lower() in _UNTOLD and begin.lstrip()[:1] in _JSON_BEGINS)
+
+
+def parse(
+    body: bytes | bytearray,
+    content_type: str,
+    query: Mapping[str, str],
+    settings: ServerSettings,
+    many: int | None = None,
+) -> Submission:
     """Returns what a request brings.
 
     Args:
         body: its body.
         content_type: its header of that name.
         query: its query fields.
+        settings: limits.
         many: the most photos, in fields `image` or a list `images`; None where exactly one is expected.
 
     Raises:
-        RequestProblem: 400 for what cannot be parsed, 415 for another type, 422 for fields of no use.
+        RequestProblem: 400 for what cannot be parsed, 413 for what is too large, 415 for another type, 422 for fields
+            of no use.
     """
     kind, _ = parse_options_header(content_type)
     kind = kind.lower()
-    if kind in _UNTOLD:
-        kind = JSON if body.lstrip()[:1] == b"{" else PHOTO_TYPES[0]
-    if kind == JSON:
-        fields = _parse_json(body)
-        photos = _photos_of_json(fields, many)
+    if is_json(content_type, bytes(body[:64])):
+        fields, photos = _parse_json(body, settings, many)
     elif kind == FORM:
         fields, photos = _parse_form(body, content_type, many)
-    elif kind in PHOTO_TYPES and many is None:
+    elif many is None and (_ANY_PHOTO.fullmatch(kind) or kind in _UNTOLD):
         fields, photos = {}, [body]
     else:
         kinds = (JSON, FORM, *(PHOTO_TYPES if many is None else ()))
@@ -95,85 +102,54 @@ def parse(body: bytes, content_type: str, query: Mapping[str, str], many: int | 
     return Submission(photos, _options(query, fields))
 
 
-def decode(photo: bytes | list, max_pixels: int) -> np.ndarray:
-    """Returns a photo, upright, as uint8 RGB (height, width, 3).
+def _parse_json(body: bytes | bytearray, settings: ServerSettings, many: int | None) -> tuple[dict, list[Given]]:
+    found, pictures = parse_json(body, settings.max_body, settings.max_list_pixels, many or 1)
+    if isinstance(found, str) and found in pictures:
+        # nothing but the picture
+        found = {"image": found, "images": [found]}
+    elif isinstance(found, list):
+        found = {"image": found, "images": found}
+    if not isinstance(found, dict):
+        raise RequestProblem(UNUSABLE, 'expected a JSON object, {"image": ...}, or a photo in nested lists')
+    photos = _photos_of_json(found, many)
+    return found, [_from_json(photo, pictures) for photo in photos]
+
+
+def _photos_of_json(fields: dict, many: int | None) -> list:
+    if many is None:
+        return [fields.get("image")]
+    given = fields.get("images")
+    if not isinstance(given, list) or not 1 <= len(given) <= many:
+        raise RequestProblem(UNUSABLE, f"images: expected a list of 1 to {many} photos")
+    return given
+
+
+def _from_json(photo: object, pictures: Mapping[str, Pixels]) -> Given:
+    """Returns a photo of a JSON body, or what is wrong with it: in a batch the others are read all the same.
 
     Raises:
-        RequestProblem: 400 damaged, 413 too many pixels, 415 no accepted format, 422 too small or no RGB lists.
+        RequestProblem: 422, it is neither list nor text.
     """
     if isinstance(photo, list):
-        return _from_lists(photo, max_pixels)
-    if not photo:
-        raise RequestProblem(BAD_REQUEST, "image: empty")
+        return RequestProblem(UNUSABLE, EXPECTED)
+    if not isinstance(photo, str):
+        raise RequestProblem(UNUSABLE, _EXPECTED_JSON)
+    if photo in pictures:
+        return pictures[photo]
+    prefix = _DATA_URL.match(photo)
     try:
-        return decode_photo(photo, "image", max_pixels)
-    except tuple(_PHOTO_STATUS) as error:
-        raise RequestProblem(_PHOTO_STATUS[type(error)], str(error)) from error
-
-
-def _from_lists(lists: list, max_pixels: int) -> np.ndarray:
-    expected = "image: expected rows of pixels of 3 numbers from 0 to 255, all rows of one length"
-    rows = len(lists)
-    columns = len(lists[0]) if rows and isinstance(lists[0], list) else 0
-    if rows * columns > max_pixels:
-        raise RequestProblem(TOO_LARGE, f"image: more than the {max_pixels / 1e6:g} megapixels allowed")
-    try:
-        values = np.array(lists)
-    except (ValueError, OverflowError) as error:
-        raise RequestProblem(UNUSABLE, expected) from error
-    if values.ndim != 3 or values.shape[2] != 3 or values.dtype.kind not in "iuf":
-        raise RequestProblem(UNUSABLE, expected)
-    if min(values.shape[:2]) < MIN_SIDE:
-        raise RequestProblem(UNUSABLE, f"image: at least {MIN_SIDE} pixels a side are needed")
-    # NaN fails too
-    if not (values.min() >= 0 and values.max() <= 255):
-        raise RequestProblem(UNUSABLE, expected)
-    return values.astype(np.uint8)
-
-
-def _no_constant(name: str):
-    raise ValueError(f"{name} is not JSON")
-
-
-def _parse_json(body: bytes) -> dict:
-    try:
-        with _JSON_LOCK:
-            found = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise RequestProblem(BAD_REQUEST, f"the body is no valid JSON in UTF-8: {reason}"[:300]) from error
-    if not isinstance(found, dict):
-        raise RequestProblem(UNUSABLE, 'expected a JSON object, {"image": ...}')
-    return found
-
-
-def _photos_of_json(fields: dict, many: int | None) -> list[bytes | list]:
-    if many is None:
-        given = [fields.get("image")]
-    else:
-        given = fields.get("images")
-        if not isinstance(given, list) or not 1 <= len(given) <= many:
-            raise RequestProblem(UNUSABLE, f"images: expected a list of 1 to {many} photos")
-    return [photo if isinstance(photo, list) else _from_base64(photo) for photo in given]
-
-
-def _from_base64(text: object) -> bytes:
-    expected = "image: expected nested lists of RGB pixels, or a picture file in base64"
-    if not isinstance(text, str):
-        raise RequestProblem(UNUSABLE, expected)
-    prefix = _DATA_URL.match(text)
-    try:
-        return base64.b64decode("".join(text[prefix.end() if prefix else 0 :].split()), validate=True)
+        text = photo[prefix.end() if prefix else 0 :].encode("ascii").translate(None, string.whitespace.encode())
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RequestProblem(UNUSABLE, f"{expected}: {error}") from error
+        return RequestProblem(UNUSABLE, f"{_EXPECTED_JSON}: {error}")
 
 
-def _parse_form(body: bytes, content_type: str, many: int | None) -> tuple[dict, list[bytes]]:
+def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) -> tuple[dict, list[bytes]]:
     parser = FormDataParser(
         # in memory: the body is already bounded, and nothing of a photo shall reach a disk
         stream_factory=lambda *_, **__: io.BytesIO(),
         max_form_memory_size=100_000,
-        max_form_parts=(many or 1) + 20,
+        max_form_parts=(many or 1) + 100,
         silent=False,
     )
     kind, parameters = parse_options_header(content_type)

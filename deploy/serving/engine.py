@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import gc
 import logging
 import math
 import os
@@ -19,9 +20,9 @@ from ..recognition.meter_reader import MeterReader
 from ..recognition.recognition import Recognition
 from .metrics import Metrics
 from .problems import NOT_READY, OUT_OF_TIME, TOO_MANY, RequestProblem
+from .states import DRAINING, LOADING, READY, STOPPED
 
 _LOG = logging.getLogger("meter.engine")
-LOADING, READY, DRAINING, STOPPED = "loading", "ready", "draining", "stopped"
 # gunicorn starts the next process then, while others go on answering
 _FAILED = 1
 # how much the newest measurement counts in the running mean of the seconds a photo takes
@@ -55,6 +56,8 @@ class Engine:
         on_failure: Callable[[], None] = lambda: os._exit(_FAILED),
     ):
         self.state = LOADING
+        # called in the engine's thread
+        self.on_ready: Callable[[], None] = lambda: None
         self.model_version = ""
         self._load, self._metrics, self._on_failure = load, metrics, on_failure
         self._batch_size = batch_size
@@ -62,11 +65,16 @@ class Engine:
         self._taken = 0
         self._waiting: collections.deque[_Waiting] = collections.deque()
         self._changed = threading.Condition()
-        self._seconds_a_photo = 0.1
+        self._seconds_a_photo, self._delay = 0.1, 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
-    def start(self) -> None:
-        """Starts loading the models, then answering."""
+    def start(self, delay: float = 0.0) -> None:
+        """Starts loading the models, then answering.
+
+        Args:
+            delay: seconds to wait before.
+        """
+        self._delay = delay
         self._thread.start()
 
     def drain(self) -> None:
@@ -87,19 +95,33 @@ class Engine:
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Admits one request while the block runs.
+    def check_room(self) -> None:
+        """Returns if a request would be admitted now: so that nothing is decoded for one that would not.
 
         Raises:
             RequestProblem: 503 before the models have answered, 429 when as many are admitted as may be.
         """
         if not self.model_version or self.state == STOPPED:
             raise RequestProblem(NOT_READY, "the models are being loaded; ask again in some seconds", _retry(5))
+        if self._taken >= self._slots:
+            wait = self._seconds_a_photo * self._slots
+            raise RequestProblem(TOO_MANY, "too many requests are waiting; ask again later", _retry(wait))
+
+    @contextmanager
+    def slot(self, deadline: float | None = None) -> Iterator[None]:
+        """Admits one request, its photos decoded, while the block runs.
+
+        Args:
+            deadline: of time.monotonic(), until which to wait for one; None: not at all.
+
+        Raises:
+            RequestProblem: what `check_room` says.
+        """
         with self._changed:
-            if self._taken >= self._slots:
-                wait = self._seconds_a_photo * self._slots
-                raise RequestProblem(TOO_MANY, "too many requests are waiting; ask again later", _retry(wait))
+            if deadline is not None:
+                wait = max(0.0, deadline - time.monotonic())
+                self._changed.wait_for(lambda: self._taken < self._slots or self.state == STOPPED, wait)
+            self.check_room()
             self._taken += 1
             self._metrics.admitted.inc()
         try:
@@ -108,6 +130,7 @@ class Engine:
             with self._changed:
                 self._taken -= 1
                 self._metrics.admitted.dec()
+                self._changed.notify_all()
 
     def recognize(self, photos: Sequence[np.ndarray], deadline: float) -> list[Recognition]:
         """Returns what stands on the photos, once it is their turn.
@@ -134,6 +157,9 @@ class Engine:
                         self._waiting.remove(ticket)
 
     def _run(self) -> None:
+        with self._changed:
+            if self._changed.wait_for(lambda: self.state == STOPPED, self._delay):
+                return
         try:
             reader = self._load()
             # the first photo sets the graphs up for the shapes to come
@@ -143,9 +169,13 @@ class Engine:
             _LOG.error("the models cannot be used: %s", error, exc_info=not isinstance(error, UserError))
             self._on_failure()
             return
+        # what lives as long as the process is not looked through for garbage again and again
+        gc.collect()
+        gc.freeze()
         self.model_version = reader.models.version
         if self.state == LOADING:
             self.state = READY
+            self.on_ready()
             self._metrics.ready.set(1)
         _LOG.info("ready, model version %s", self.model_version)
         while tickets := self._next_batch():

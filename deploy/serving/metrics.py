@@ -1,18 +1,35 @@
 """Figures for Prometheus: requests, latencies, the queue, confidences."""
 
+import logging
 import os
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ..recognition.recognition import Recognition
+from .figure_files import reserve
 from .settings import SHARED_FOLDER
 
+_LOG = logging.getLogger("meter.metrics")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30)
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+
+
+def make_metrics() -> "Metrics":
+    """Returns the figures of this process; where there is no room to share them, it goes on without that."""
+    folder = os.environ.get(SHARED_FOLDER)
+    if folder:
+        try:
+            reserve(folder, os.getpid())
+        except OSError as error:
+            _LOG.warning("%s: no room for figures, each process tells its own: %s", folder, error.strerror)
+            folder = os.environ.pop(SHARED_FOLDER) and ""
+    # prometheus_client has chosen when it was imported, which may have been before the folder was there
+    values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
+    return Metrics()
 
 
 class Metrics:

@@ -1,13 +1,15 @@
 """The OpenAPI document, made from the settings and the names that the code uses."""
 
 from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
-from ..recognition.photo_files import MIN_SIDE
+from ..recognition.photo_files import MAX_JPEG_PIXELS, MIN_SIDE
 from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
 from .bodies import PHOTO_TYPES
 from .plausibility import REASONS
-from .problems import WORDS
+from .problems import OTHER_WORD, WORDS
 from .settings import ServerSettings
+from .states import STATES
 
+_OTHER_ERRORS = "any other error: " + ", ".join(f"{status} {word}" for status, word in sorted(WORDS.items()))
 _TEXT, _FLAG, _NUMBER = {"type": "string"}, {"type": "boolean"}, {"type": "number"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _POINT = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2, "description": "x, y in pixels"}
@@ -27,63 +29,69 @@ def document(settings: ServerSettings) -> dict:
             "title": "Meter reader",
             "version": "1",
             "description": "Reads utility meters from photos. Photos may have up to "
-            f"{settings.max_megapixels:g} megapixels and {MIN_SIDE} or more pixels a side, bodies up to "
-            f"{settings.max_body_mb:g} MiB. EXIF orientation is honoured; coordinates are those of the upright photo.",
+            f"{settings.max_megapixels:g} megapixels, JPEGs {MAX_JPEG_PIXELS / 1e6:g} (above, they are read at half or "
+            f"quarter size), nested lists {settings.max_list_pixels / 1e6:g}, all {MIN_SIDE} or more pixels a side; "
+            f"bodies up to {settings.max_body_mb:g} MiB, with nested lists as much as those take. EXIF orientation is "
+            "honoured; coordinates are those of the upright photo.",
         },
-        "paths": {
-            "/recognize": {
-                "post": {
-                    "operationId": "recognize",
-                    "summary": "Read the meter on one photo",
-                    "parameters": _query(),
-                    "requestBody": _one_photo(),
-                    "responses": _responses(
-                        "Recognition", 400, 408, 413, 415, 422, 429, 500, 503, 504, settings=settings
-                    ),
-                    **secured,
-                }
-            },
-            "/recognize/batch": {
-                "post": {
-                    "operationId": "recognize_batch",
-                    "summary": f"Read the meters on up to {settings.max_photos} photos",
-                    "parameters": _query(),
-                    "requestBody": _many_photos(settings.max_photos),
-                    "responses": _responses("Batch", 400, 408, 413, 415, 422, 429, 500, 503, 504, settings=settings),
-                    **secured,
-                }
-            },
-            "/health/live": {"get": _health("live", "The process answers", "Live")},
-            "/health/ready": {"get": _health("ready", "Whether requests should be sent here", "Readiness", 503)},
-            "/metrics": {
-                "get": {
-                    "operationId": "metrics",
-                    "summary": "Figures for Prometheus",
-                    "responses": {
-                        "200": {
-                            "description": "Prometheus's text format",
-                            "content": {"text/plain": {"schema": _TEXT}},
+        "paths": _with_other_errors(
+            {
+                "/recognize": {
+                    "post": {
+                        "operationId": "recognize",
+                        "summary": "Read the meter on one photo",
+                        "parameters": _query(),
+                        "requestBody": _one_photo(),
+                        "responses": _responses(
+                            "Recognition", 400, 408, 413, 415, 422, 429, 500, 503, 504, settings=settings
+                        ),
+                        **secured,
+                    }
+                },
+                "/recognize/batch": {
+                    "post": {
+                        "operationId": "recognize_batch",
+                        "summary": f"Read the meters on up to {settings.max_photos} photos",
+                        "parameters": _query(),
+                        "requestBody": _many_photos(settings.max_photos),
+                        "responses": _responses(
+                            "Batch", 400, 408, 413, 415, 422, 429, 500, 503, 504, settings=settings
+                        ),
+                        **secured,
+                    }
+                },
+                "/health/live": {"get": _health("live", "The process answers", "Live")},
+                "/health/ready": {"get": _health("ready", "Whether requests should be sent here", "Readiness", 503)},
+                "/metrics": {
+                    "get": {
+                        "operationId": "metrics",
+                        "summary": "Figures for Prometheus",
+                        "responses": {
+                            "200": {
+                                "description": "Prometheus's text format",
+                                "content": {"text/plain": {"schema": _TEXT}},
+                            },
+                            **({"401": _error(401)} if settings.token else {}),
                         },
-                        **({"401": _error(401)} if settings.token else {}),
-                    },
-                    **secured,
-                }
-            },
-            "/openapi.json": {
-                "get": {
-                    "operationId": "openapi",
-                    "summary": "This document",
-                    "responses": {"200": _json("The document", {"type": "object"})},
-                }
-            },
-            "/": {
-                "get": {
-                    "operationId": "page",
-                    "summary": "A page to try it on",
-                    "responses": {"200": {"description": "HTML", "content": {"text/html": {"schema": _TEXT}}}},
-                }
-            },
-        },
+                        **secured,
+                    }
+                },
+                "/openapi.json": {
+                    "get": {
+                        "operationId": "openapi",
+                        "summary": "This document",
+                        "responses": {"200": _json("The document", {"type": "object"})},
+                    }
+                },
+                "/": {
+                    "get": {
+                        "operationId": "page",
+                        "summary": "A page to try it on",
+                        "responses": {"200": {"description": "HTML", "content": {"text/html": {"schema": _TEXT}}}},
+                    }
+                },
+            }
+        ),
         "components": {"schemas": _schemas(), **schemes},
     }
 
@@ -110,6 +118,14 @@ def _responses(name: str, *errors: int, settings: ServerSettings) -> dict:
     found = {"200": _json("What was read", _reference(name)), **{str(status): _error(status) for status in statuses}}
     found["429"]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
     return found
+
+
+def _with_other_errors(paths: dict) -> dict:
+    """Adds to every operation that whatever else goes wrong is JSON of the same kind."""
+    for methods in paths.values():
+        for operation in methods.values():
+            operation["responses"]["default"] = _json(_OTHER_ERRORS, _reference("Error"))
+    return paths
 
 
 def _health(name: str, summary: str, schema: str, *others: int) -> dict:
@@ -152,7 +168,11 @@ def _one_photo() -> dict:
     return {
         "required": True,
         "content": {
-            "application/json": {"schema": _object({"image": _reference("Image"), **_json_fields()}, fields)},
+            "application/json": {
+                "schema": {
+                    "anyOf": [_object({"image": _reference("Image"), **_json_fields()}, fields), _reference("Pixels")]
+                }
+            },
             "multipart/form-data": {
                 "schema": _object({"image": {"type": "string", "format": "binary"}, **_form_fields()}, fields)
             },
@@ -223,14 +243,15 @@ def _schemas() -> dict:
     }
     sometimes = ("reason", "plausible", "why", "increase", "annotated", "crop")
     identity = {"model_version": _TEXT, "request_id": _TEXT}
-    error = {"error": {"type": "string", "enum": sorted(set(WORDS.values()))}, "detail": _TEXT}
+    error = {"error": {"type": "string", "enum": sorted({*WORDS.values(), OTHER_WORD})}, "detail": _TEXT}
     failed = _object({"success": {"const": False}, **error, "status": {"type": "integer"}})
-    states = {"type": "string", "enum": ["loading", "ready", "draining", "stopped"]}
+    states = {"type": "string", "enum": list(STATES)}
     return {
         "Image": {
             "description": "nested lists of RGB pixels, or a picture file in base64 (also as a data: URL)",
-            "anyOf": [{"type": "array", "items": row, "minItems": MIN_SIDE}, _BASE64],
+            "anyOf": [_reference("Pixels"), _BASE64],
         },
+        "Pixels": {"type": "array", "items": row, "minItems": MIN_SIDE, "description": "rows of pixels"},
         "Recognition": _object({**recognition, **identity}, sometimes),
         "Batch": _object(
             {

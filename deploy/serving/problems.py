@@ -22,9 +22,22 @@ WORDS = {
     BROKEN: "internal_error",
     NOT_READY: "not_ready",
     OUT_OF_TIME: "out_of_time",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    414: "address_too_long",
+    416: "range_not_satisfiable",
+    417: "expectation_failed",
+    431: "headers_too_large",
+    501: "not_implemented",
 }
+# of statuses that only a library could come up with
+OTHER_WORD = "refused"
+
+
+def word_of(status: int) -> str:
+    """Returns the word of a status, whichever it is."""
+    return WORDS.get(status, OTHER_WORD)
 
 
 class RequestProblem(Exception):
@@ -42,4 +55,4 @@ class RequestProblem(Exception):
 
     def to_dict(self) -> dict:
         """Returns the JSON answer."""
-        return {"error": WORDS.get(self.status, "refused"), "detail": self.detail}
+        return {"error": word_of(self.status), "detail": self.detail}

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..recognition.errors import UserError
+from ..recognition.machine import cores, memory
 
 PREFIX = "METER_"
 # Set by gunicorn.conf.py: the processes write their figures there, and any of them answers for all. prometheus_client
 # looks for it when it is imported.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Set by it too: seconds to wait before loading, after processes that did not become ready.
+DELAY = "LOADING_DELAY"
 DEPLOY = Path(__file__).resolve().parent.parent
+# The longest that json.dumps writes for a pixel of whole numbers: "[255, 255, 255], ".
+BYTES_A_PIXEL = 17
+# A pixel's bytes at the most while a photo is decoded: a progressive JPEG's coefficients, and the pixels.
+DECODING_BYTES = 9
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -37,7 +44,15 @@ class ServerSettings:
     batch_size: int = _setting(1, "photos that go through the models together, if as many wait", 1, 64)
     max_body_mb: float = _setting(32.0, "largest body in MiB; larger ones get 413", 0.001, 2048)
     max_megapixels: float = _setting(50.0, "largest photo; larger ones get 413 before they are decoded", 0.01, 1000)
+    max_megapixels_lists: float = _setting(
+        13.0, "largest photo in nested lists, for which bodies may be larger than METER_MAX_BODY_MB", 0.01, 100
+    )
     max_photos: int = _setting(16, "most photos in one request to /recognize/batch", 1, 1000)
+    decoders: int = _setting(0, "photos that are decoded at once; 0: as many as cores and memory allow", 0, 64)
+    decode_seconds: float = _setting(10.0, "a photo that takes longer to decode gets 413", 0.1, 600)
+    photo_memory_mb: int = _setting(
+        0, "MiB that decoded photos of a process may take; 0: a quarter of the memory / workers, at most 1024", 0, 65536
+    )
     request_seconds: float = _setting(30.0, "a request that waits longer for its turn gets 504", 0.1, 3600)
     upload_seconds: float = _setting(20.0, "a request that takes longer to arrive is ended with 408", 0.1, 3600)
     graceful_seconds: int = _setting(30, "after SIGTERM, how long the requests in work may take", 1, 3600)
@@ -47,6 +62,33 @@ class ServerSettings:
     def max_body(self) -> int:
         """The largest body in bytes."""
         return int(self.max_body_mb * 2**20)
+
+    @property
+    def max_list_pixels(self) -> int:
+        """The largest photo in nested lists, in pixels."""
+        return int(min(self.max_megapixels, self.max_megapixels_lists) * 1e6)
+
+    @property
+    def max_json_body(self) -> int:
+        """The largest JSON body in bytes."""
+        return max(self.max_body, BYTES_A_PIXEL * self.max_list_pixels + 2**20)
+
+    @property
+    def photo_memory(self) -> int:
+        """The bytes that decoded photos may take, with room for one at least."""
+        chosen = self.photo_memory_mb * 2**20 or min(2**30, memory() // 4 // self.workers)
+        return max(chosen, DECODING_BYTES * self.max_pixels)
+
+    @property
+    def upload_memory(self) -> int:
+        """The bytes that large bodies may take together, with room for two at least."""
+        return max(2**29, 2 * self.max_json_body)
+
+    @property
+    def decoder_count(self) -> int:
+        """How many photos are decoded at once."""
+        fits = self.photo_memory // (DECODING_BYTES * self.max_pixels)
+        return self.decoders or max(1, min(cores() // self.workers, fits))
 
     @property
     def max_pixels(self) -> int:

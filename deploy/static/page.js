@@ -15,6 +15,13 @@ function text(name, values = {}) {
   return (TEXTS[language][name] ?? "").replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
 
+// 3.2% and 3,2 %, as each language writes it
+function percent(share, digits) {
+  const unit = 100 * 10 ** digits;
+  const format = new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: digits });
+  return format.format(Math.floor(share * unit + 1e-9) / unit);
+}
+
 function setLanguage(name) {
   language = name in TEXTS ? name : "en";
   document.documentElement.lang = language;
@@ -58,6 +65,7 @@ function add(files) {
       draw(card);
       work();
     });
+    find(".copy", element).addEventListener("click", () => copy(card));
     cards.push(card);
     find("#results").prepend(element);
     draw(card);
@@ -105,13 +113,28 @@ function body(file) {
   form.append("max_increase", find("#previous").value.trim() ? find("#max-increase").value.trim() : "");
   form.append("crop", "true");
   // browsers that cannot show the file show the server's picture of it
-  form.append("annotated", String(file.type === "image/tiff" || /\.tiff?$/i.test(file.name)));
+  form.append("annotated", String(/tiff|hei[cf]/.test(file.type) || /\.(tiff?|hei[cf]|hif)$/i.test(file.name)));
   return form;
 }
 
 function headers() {
   const token = find("#token").value.trim();
   return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+async function copy(card) {
+  const area = document.createElement("textarea");
+  area.value = card.result.text;
+  document.body.append(area);
+  area.select();
+  // browsers give the clipboard only to pages over HTTPS, the old way to all
+  card.copied = document.execCommand("copy");
+  area.remove();
+  if (!card.copied && navigator.clipboard) {
+    card.copied = await navigator.clipboard.writeText(card.result.text).then(() => true, () => false);
+  }
+  draw(card);
+  find(".copy", card.element).focus();
 }
 
 function fail(card, problem, detail = "") {
@@ -137,12 +160,14 @@ function draw(card) {
   find(".photo", element).alt = `${text("photoOf")} ${card.file.name}`;
   find(".status", element).textContent = status(card);
   drawReading(find(".reading", element), read ? result : null);
+  find(".copying", element).hidden = !read;
+  find(".copy", element).textContent = text(card.copied ? "copied" : "copy");
   const sure = find(".confidence", element);
   sure.hidden = !read;
   find(".label", sure).textContent = text("confidence");
   if (read) {
     find("meter", sure).value = result.confidence;
-    find("output", sure).textContent = `${Math.floor(result.confidence * 100)} %`;
+    find("output", sure).textContent = percent(result.confidence, 0);
   }
   drawPlausible(find(".plausible", element), done ? result : null);
   const crop = find(".crop", element);
@@ -195,7 +220,7 @@ function drawAlternatives(element, alternatives) {
     ...alternatives.map((alternative) => {
       const item = document.createElement("li");
       const share = document.createElement("span");
-      share.textContent = `${(alternative.probability * 100).toFixed(1)} %`;
+      share.textContent = percent(alternative.probability, 1);
       item.append(`${alternative.text} `, share);
       return item;
     }),

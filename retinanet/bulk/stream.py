@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.machine import cores
 from deploy.recognition.meter_reader import MeterReader
-from deploy.recognition.photo_files import PhotoFile, read_photo
+from deploy.recognition.photo_files import Photo, PhotoFile, read_large_photo
 from deploy.recognition.recognition import Recognition
 from retinanet.bulk.outputs import Result
 
@@ -41,7 +41,7 @@ def read_photos(
     Raises:
         UserError: what `finish` raises.
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or cores()
     batches = _in_batches(files, batch_size)
     at_work: deque[Future] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
@@ -67,14 +67,15 @@ def _in_batches(files: Iterable[PhotoFile], size: int) -> Iterator[list[PhotoFil
 
 def _read(reader: MeterReader, batch: Sequence[PhotoFile], finish: Finish | None) -> list[Result]:
     results: dict[int, Result] = {}
-    photos: dict[int, np.ndarray] = {}
+    photos: dict[int, Photo] = {}
     for index, file in enumerate(batch):
         try:
-            photos[index] = read_photo(file.path)
+            photos[index] = read_large_photo(file.path)
         except UserError as error:
             results[index] = Result(file.path, error=str(error))
-    for (index, photo), found in zip(photos.items(), reader.read_batch(list(photos.values())), strict=True):
+    recognitions = reader.read_batch([photo.pixels for photo in photos.values()])
+    for (index, photo), found in zip(photos.items(), recognitions, strict=True):
         if finish:
-            finish(batch[index], photo, found)
-        results[index] = Result(batch[index].path, dataclasses.replace(found, window=None))
+            finish(batch[index], photo.pixels, found)
+        results[index] = Result(batch[index].path, dataclasses.replace(found.scaled(photo.scale), window=None))
     return [results[index] for index in range(len(batch))]

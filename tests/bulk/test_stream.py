@@ -38,11 +38,11 @@ def reader(monkeypatch):
     reader = Reader()
 
     def counted(path):
-        photo = photo_files.read_photo(path)
-        reader.count(photo)
+        photo = photo_files.read_large_photo(path)
+        reader.count(photo.pixels)
         return photo
 
-    monkeypatch.setattr(stream, "read_photo", counted)
+    monkeypatch.setattr(stream, "read_large_photo", counted)
     return reader
 
 

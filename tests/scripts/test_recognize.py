@@ -36,6 +36,20 @@ def photos(tmp_path):
     return folder
 
 
+def test_heic(photos, capsys, monkeypatch):
+    import pillow_heif
+
+    pixels = fake_meters.meter_photo(CORNERS, 600, 400)
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(photos / "c.heic", quality=95)
+    assert recognize.main([str(photos / "c.heic")]) == 0
+    assert TEXT in capsys.readouterr().out
+    # without the library it is a line, and the others go on
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert recognize.main([str(photos / "c.heic"), str(photos / "a.png")]) == 1
+    found = capsys.readouterr()
+    assert TEXT in found.out and "pip install pillow-heif" in found.err and len(found.err.splitlines()) == 1
+
+
 def test_table(photos, capsys):
     assert recognize.main([str(photos / "a.png")]) == 0
     heading, row, total = capsys.readouterr().out.splitlines()

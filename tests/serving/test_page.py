@@ -1,9 +1,11 @@
 """The page in headless Chromium: a photo is dropped, its reading is on the screen."""
 
 import base64
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests import browser
 from tests.fake_server import CORNERS, PHOTO, PNG, TEXT, blank, encode, live_server
@@ -74,8 +76,8 @@ def test_a_dropped_photo_is_read(page):
     card = drop(page, "meter.png", PNG)
     assert card["state"] == "read"
     assert card["reading"] == TEXT and card["red"] == "678"
-    assert card["sure"].endswith(" %") and 0 < int(card["sure"].removesuffix(" %")) <= 100
-    assert card["status"] == "wheels"
+    assert card["sure"].endswith("%") and 0 < int(card["sure"].removesuffix("%")) <= 100
+    assert card["status"] == "Counter: wheels"
     assert len(card["digits"]) == 8
     (corners,) = (
         [[float(value) for value in point.split(",")] for point in shape.split()] for shape in card["windows"]
@@ -113,15 +115,79 @@ def test_the_last_reading(page):
 def test_russian(page):
     page.run("document.querySelector('[data-language=ru]').click()")
     card = drop(page, "счётчик.png", PNG)
-    assert card["reading"] == TEXT and card["status"] == "барабаны"
+    assert card["reading"] == TEXT and card["status"] == "Счётчик: барабаны"
     assert page.run("return document.querySelector('h1').innerText") == "Показания счётчика"
     assert page.run("return document.documentElement.lang") == "ru"
     # it is remembered, and what stands there changes with it
     page.run("document.querySelector('[data-language=en]').click()")
-    assert page.run(CARD, "счётчик.png")["status"] == "wheels"
+    assert page.run(CARD, "счётчик.png")["status"] == "Counter: wheels"
     page.run("document.querySelector('[data-language=ru]').click()")
     page.open(page.run("return location.href"))
     assert page.run("return document.querySelector('h1').innerText") == "Показания счётчика"
+
+
+def test_numbers_are_written_as_the_language_does(page):
+    shares = "return [percent(0.0321, 1), percent(0.9999, 0), percent(1, 0), percent(0.29, 2)]"
+    assert page.run(shares) == ["3.2%", "99%", "100%", "29.00%"]
+    page.run("document.querySelector('[data-language=ru]').click()")
+    assert page.run(shares) == ["3,2\u00a0%", "99\u00a0%", "100\u00a0%", "29,00\u00a0%"]
+
+
+LUMINANCE = """
+const luminance = (colour) => {
+  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+  const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (one, other) => {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+};
+const style = (selector) => getComputedStyle(document.querySelector(selector));
+const card = style('.card').backgroundColor;
+return {
+  choose: contrast(style('.choose').color, style('.choose').backgroundColor),
+  take: contrast(style('.take').color, style('.take').backgroundColor),
+  digit: contrast(style('.wheel').color, style('.wheel').backgroundColor),
+  red: contrast(style('.red').color, style('.red').backgroundColor),
+  name: contrast(style('.name').color, card),
+  copy: contrast(style('.copy').color, style('.copy').backgroundColor),
+  wheel: Math.max(contrast(style('.wheel').backgroundColor, card), contrast(style('.wheel').borderTopColor, card)),
+};
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+def test_contrast(page, scheme, touch):
+    page.emulate(scheme, touch)
+    try:
+        assert page.run("return matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
+        drop(page, "meter.png", PNG)
+        found = page.run(LUMINANCE)
+    finally:
+        page.emulate()
+    # text as AA wants it, and shapes
+    assert found.pop("wheel") >= 3
+    assert min(found.values()) >= 4.5, found
+
+
+def test_the_newest_card_stands_first(page):
+    for name in ("a.png", "b.png", "c.png"):
+        drop(page, name, PNG)
+    names = "return [...document.querySelectorAll('.card .name')].map((element) => element.textContent)"
+    assert page.run(names) == ["c.png", "b.png", "a.png"]
+
+
+def test_a_reading_can_be_copied(page):
+    drop(page, "meter.png", PNG)
+    assert page.run("return document.querySelector('.copy').innerText") == "Copy"
+    page.run("document.addEventListener('copy', () => { window.copied = getSelection().toString(); })")
+    page.click(".copy")
+    page.wait_for("return document.querySelector('.copy').innerText === 'Copied'")
+    assert page.run("return window.copied") == TEXT
+    drop(page, "none.png", encode(blank(200, 300)))
+    assert page.run("return document.querySelector('.card .copying').hidden")
 
 
 def test_both_languages_say_the_same_things(page):
@@ -136,6 +202,30 @@ def test_a_tiff_that_browsers_cannot_show(page):
     page.wait_for("return document.querySelector('.photo').src.startsWith('data:image/jpeg')")
     page.wait_for("return document.querySelector('.photo').naturalWidth === 400")
     assert page.run(CARD, "scan.tiff")["windows"] == []
+
+
+def test_heic_that_browsers_cannot_show(page):
+    import pillow_heif
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(PHOTO)).save(file, quality=95)
+    assert drop(page, "photo.HEIC", file.getvalue(), "")["reading"] == TEXT
+    page.wait_for("return document.querySelector('.photo').src.startsWith('data:image/jpeg')")
+    assert "image/heic" in page.run("return document.querySelector('#choose').accept")
+
+
+def test_on_phones_the_camera_comes_first(page):
+    left = "return ['.take', '.choose'].map((name) => document.querySelector(name).getBoundingClientRect().x)"
+    take, choose = page.run(left)
+    assert choose < take
+    page.set_size(500, 740)
+    page.emulate(touch=True)
+    try:
+        places = "return ['.take', '.choose'].map((name) => document.querySelector(name).getBoundingClientRect())"
+        take, choose = page.run(places)
+        assert (take["y"], take["x"]) < (choose["y"], choose["x"])
+    finally:
+        page.emulate()
 
 
 def test_a_phone(page):

@@ -93,7 +93,7 @@ def strangers():
     yield "ico", "image/png", encode(blank(), "ICO"), (415,)
     yield "ppm", "image/jpeg", encode(PHOTO, "PPM"), (415,)
     yield "icns", "image/jpeg", b"icns" + bytes(100), (415,)
-    yield "heic", "image/jpeg", b"\0\0\0\x18ftypheic" + bytes(100), (415,)
+    yield "heic that is none", "image/jpeg", b"\0\0\0\x18ftypheic" + bytes(100), (400,)
     yield "svg", "image/png", b'<svg xmlns="http://www.w3.org/2000/svg"/>', (415,)
     yield "html", "text/html", b"<html>", (415,)
     yield "xml", "application/xml", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", (415,)

@@ -9,7 +9,7 @@ from schemathesis.transport.serialization import serialize_binary
 from tests import fake_server
 
 
-@schemathesis.serializer("image/bmp", "image/tiff")
+@schemathesis.serializer("image/bmp", "image/tiff", "image/heic", "image/heif")
 def as_bytes(context, value):
     return {"data": serialize_binary(value)}
 

@@ -8,10 +8,11 @@ import pytest
 
 from deploy.recognition.errors import UserError
 from deploy.serving import plausibility
-from deploy.serving.engine import READY, Engine
+from deploy.serving.engine import Engine
 from deploy.serving.metrics import Metrics
 from deploy.serving.problems import RequestProblem
 from deploy.serving.settings import ServerSettings, describe, read_settings
+from deploy.serving.states import READY
 from tests import fake_server
 from tests.fake_server import PHOTO, blank
 
