@@ -16,7 +16,7 @@ from PIL import Image
 from tests import fake_server
 from tests.fake_server import PNG, TEXT, encode, live_server
 from tests.load.client import memory
-from tests.test_server_defences import connect, request, watched_probes
+from tests.serving.test_server_defences import connect, request, watched_probes
 
 pytestmark = pytest.mark.attacks
 JSON = "application/json"
