@@ -19,6 +19,8 @@ UNKNOWN = "?"
 MIN_SCORE = 0.005
 # An alignment holds if the geometric mean of the scores, and every one of them, reaches these.
 MEAN_SCORE, EACH_SCORE = 0.25, 0.02
+# Smaller decimals looked for by themselves must be surer: a part of larger ones is taken for them easily.
+SMALL_SCORE = 0.6
 # Neighbours stand as far apart as the others do: costs of a factor e between two distances, of a step in level or in
 # height of a digit's height. Decimals may be half as high, on the same line.
 SPACING_COST, LEVEL_COST, HEIGHT_COST = 1.5, 3.0, 0.5
@@ -121,7 +123,7 @@ def align_window(photo: np.ndarray, corners: np.ndarray, reading: str, models: M
     if not found or UNKNOWN in fraction:
         return found
     small = _look(photo, corners, _place_of_decimals(found, len(fraction)), fraction, models)
-    if not small:
+    if not small or small.score < SMALL_SCORE:
         return found
     places = (*found.places, *(len(integer) + place for place in small.places))
     return Alignment(np.concatenate([found.boxes, small.boxes]), places, min(found.score, small.score))
