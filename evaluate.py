@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
+    from retinanet.evaluation.failure_pictures import failures_into
     from retinanet.evaluation.outcomes import evaluate, evaluate_without_meter
     from retinanet.evaluation.page import FAILURES_FOLDER, write_report
     from retinanet.evaluation.tables import all_tables
@@ -36,13 +37,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     models = load_models(args.models)
     reader = MeterReader(models)
-    failures = args.output / FAILURES_FOLDER if args.output else None
+    draw = failures_into(args.output / FAILURES_FOLDER) if args.output else None
     results = []
     for turns in args.turns:
         for name, request in args.sets:
-            results += evaluate(reader, name, request, args.split, turns, failures)
+            results += evaluate(reader, name, request, args.split, turns, draw)
         if args.no_meter:
-            results += evaluate_without_meter(reader, args.no_meter, turns, failures)
+            results += evaluate_without_meter(reader, args.no_meter, turns, draw)
     for title, columns, rows in all_tables(results):
         print(f"{title}\n{aligned([columns, *rows])}\n")
     if args.output:

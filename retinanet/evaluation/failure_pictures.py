@@ -11,11 +11,24 @@ from deploy.recognition.photo_files import write_jpeg
 from deploy.recognition.recognition import Recognition
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.settings import WINDOW_MARGIN
+from retinanet.evaluation.outcomes import Draw, Outcome
 
 PHOTO_SIDE = 640
 WINDOW_HEIGHT = 96
 MAX_WINDOW_WIDTH = 900
 LABELLED_COLOUR = (60, 140, 255)
+
+
+def failures_into(folder: Path) -> Draw:
+    """Returns what draws outcomes as `write_failure` does, into this folder, under names of their own."""
+
+    def draw(
+        outcome: Outcome, photo: np.ndarray, outline: np.ndarray | None, corners: np.ndarray | None
+    ) -> tuple[str, ...]:
+        stem = f"{outcome.source}_{90 * outcome.turns}_{Path(outcome.name).stem}"
+        return write_failure(folder, stem, photo, outcome.recognition, outline, corners)
+
+    return draw
 
 
 def write_failure(

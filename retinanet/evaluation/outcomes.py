@@ -1,6 +1,7 @@
 """What recognition reaches on labelled photos, photo by photo."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from deploy.recognition.photo_files import find_photos, read_photo
 from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto
 from retinanet.datasets.sources import MEASURED, Request, check_paths
-from retinanet.evaluation.failure_pictures import write_failure
 from retinanet.evaluation.text import TextScore, nothing_to_read, score_text
 from retinanet.evaluation.windows import NO_WINDOW, NOT_LABELLED, WindowScore, score_window
 
@@ -74,13 +74,18 @@ class Outcome:
         }
 
 
+# Draws an outcome, and returns the names of the pictures' files. Given are the photo as it was read, the outline (n, 2)
+# and the corners (4, 2) of the labelled window in it, where they are known.
+Draw = Callable[[Outcome, np.ndarray, np.ndarray | None, np.ndarray | None], tuple[str, ...]]
+
+
 def evaluate(
     reader: MeterReader,
     source_name: str,
     request: Request,
     split: str,
     turns: int = 0,
-    failures: Path | None = None,
+    draw: Draw | None = None,
 ) -> list[Outcome]:
     """Reads the photos of one split of a set, turned by so many quarters clockwise, one by one.
 
@@ -90,7 +95,7 @@ def evaluate(
         request: the set's paths.
         split: `train`, `validation` or `test`.
         turns: 0 to 3.
-        failures: folder for pictures of the photos whose text is wrong; none are written without.
+        draw: draws the photos whose text is wrong; none are drawn without.
 
     Raises:
         UserError: the set cannot be read, or has no photos in that split.
@@ -123,12 +128,7 @@ def evaluate(
             score=score_text(recognition.text, window.readings, measure.readings),
             recognition=recognition,
         )
-        if failures and not outcome.text_right:
-            stem = f"{title}_{90 * turns}_{Path(photo.name).stem}"
-            shown = corners if outline is None else outline
-            pictures = write_failure(Path(failures), stem, pixels, recognition, shown, corners)
-            outcome = dataclasses.replace(outcome, pictures=pictures)
-        outcomes.append(outcome)
+        outcomes.append(_drawn(outcome, draw, pixels, corners if outline is None else outline, corners))
     return outcomes
 
 
@@ -152,7 +152,7 @@ def set_name(source_name: str, request: Request) -> str:
 
 
 def evaluate_without_meter(
-    reader: MeterReader, folder: Path, turns: int = 0, failures: Path | None = None
+    reader: MeterReader, folder: Path, turns: int = 0, draw: Draw | None = None
 ) -> list[Outcome]:
     """Reads photos on which there is no meter: right is what gives no reading.
 
@@ -160,7 +160,7 @@ def evaluate_without_meter(
         reader: the models in use.
         folder: photos, also in folders below it.
         turns: quarter turns clockwise, 0 to 3.
-        failures: folder for pictures of the photos on which digits were read; none are written without.
+        draw: draws the photos on which digits were read; none are drawn without.
 
     Raises:
         UserError: there are no photos, or one cannot be read.
@@ -170,25 +170,32 @@ def evaluate_without_meter(
     for file in tqdm(files, desc=f"no meter {90 * turns} degrees", unit="photo", disable=None):
         pixels = np.ascontiguousarray(np.rot90(read_photo(file.path), -turns))
         recognition = reader.read(pixels)
-        pictures: tuple[str, ...] = ()
-        if failures and recognition.success:
-            stem = f"{WITHOUT_METER}_{90 * turns}_{file.annotated_name.stem}"
-            pictures = write_failure(Path(failures), stem, pixels, recognition)
         name = file.annotated_name.as_posix()
-        outcomes.append(
-            Outcome(
-                right=(),
-                score=nothing_to_read(recognition.text),
-                recognition=recognition,
-                source=WITHOUT_METER,
-                name=name,
-                group=name,
-                turns=turns,
-                window=NO_WINDOW,
-                pictures=pictures,
-            )
+        outcome = Outcome(
+            right=(),
+            score=nothing_to_read(recognition.text),
+            recognition=recognition,
+            source=WITHOUT_METER,
+            name=name,
+            group=name,
+            turns=turns,
+            window=NO_WINDOW,
         )
+        outcomes.append(_drawn(outcome, draw, pixels))
     return outcomes
+
+
+def _drawn(
+    outcome: Outcome,
+    draw: Draw | None,
+    pixels: np.ndarray,
+    outline: np.ndarray | None = None,
+    corners: np.ndarray | None = None,
+) -> Outcome:
+    """Returns the outcome with the names of its pictures, if it is wrong and they are drawn."""
+    if draw is None or outcome.text_right:
+        return outcome
+    return dataclasses.replace(outcome, pictures=draw(outcome, pixels, outline, corners))
 
 
 def _turn(points: np.ndarray, width: int, height: int, turns: int) -> np.ndarray:

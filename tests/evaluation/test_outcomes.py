@@ -14,6 +14,7 @@ from retinanet.datasets.records import LabelledPhoto, LabelledWindow, ReadingKin
 from retinanet.datasets.sources import MEASURED, Measure, Request
 from retinanet.evaluation import outcomes
 from retinanet.evaluation.failure_causes import cause
+from retinanet.evaluation.failure_pictures import failures_into
 from retinanet.evaluation.page import page
 from retinanet.evaluation.tables import (
     Figure,
@@ -117,7 +118,7 @@ def test_corner_error_is_in_per_cent_of_the_windows_height(source):
 
 def test_wrong_first_corner_is_no_window_and_wrong_text_is_drawn(source, tmp_path):
     reader = Reader("9912", lambda photo: np.roll(CORNERS, 2, axis=0))
-    (found,) = outcomes.evaluate(reader, source, REQUEST, "test", failures=tmp_path)
+    (found,) = outcomes.evaluate(reader, source, REQUEST, "test", draw=failures_into(tmp_path))
     assert found.window.iou == pytest.approx(1)
     assert not found.window.found
     assert not found.text_right
@@ -128,7 +129,7 @@ def test_wrong_first_corner_is_no_window_and_wrong_text_is_drawn(source, tmp_pat
 
 
 def test_no_window_shows_the_labelled_one(source, tmp_path):
-    (found,) = outcomes.evaluate(Reader(""), source, REQUEST, "test", failures=tmp_path)
+    (found,) = outcomes.evaluate(Reader(""), source, REQUEST, "test", draw=failures_into(tmp_path))
     assert found.window.iou == 0 and np.isnan(found.window.corner_error)
     assert found.pictures == ("mbarira_0_a.jpg", "mbarira_0_a_window.jpg")
     assert found.to_dict()["corner_error"] is None
@@ -143,7 +144,7 @@ def test_digits_read_without_a_meter_are_failures(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     Image.fromarray(blank_photo()).save(folder / "a.png")
-    (wrong,) = outcomes.evaluate_without_meter(Reader("123"), folder, 1, tmp_path / "failures")
+    (wrong,) = outcomes.evaluate_without_meter(Reader("123"), folder, 1, draw=failures_into(tmp_path / "failures"))
     assert not wrong.text_right and wrong.pictures == ("no_meter_90_a.jpg",)
     assert cause(wrong) == "digits read without a meter"
     (right,) = outcomes.evaluate_without_meter(Reader(""), folder)
