@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -144,7 +145,7 @@ def _from_json(photo: object, pictures: Mapping[str, Pixels]) -> Given:
         return RequestProblem(UNUSABLE, f"{_EXPECTED_JSON}: {error}")
 
 
-def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) -> tuple[dict, list[bytes]]:
+def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) -> tuple[dict, list[Given]]:
     parser = FormDataParser(
         # in memory: the body is already bounded, and nothing of a photo shall reach a disk
         stream_factory=lambda *_, **__: io.BytesIO(),
@@ -168,7 +169,7 @@ def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) ->
 
 def _options(*sources: Mapping[str, object]) -> Options:
     """Returns the options of several sources, later ones before earlier ones."""
-    found = {}
+    found: dict[str, Any] = {}
     for fields in sources:
         # fields of a form that were left empty count as not given
         given = {name: fields[name] for name in _READERS if fields.get(name) not in (None, "")}

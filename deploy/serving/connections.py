@@ -4,6 +4,7 @@ import collections
 import re
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from .budget import Budget, Reservation
 from .problems import TOO_LARGE, TOO_MANY
@@ -58,7 +59,8 @@ class ClientSocket(socket.socket):
     def begin(self) -> bool:
         """Makes ready for the next request; returns whether it came along with the one before."""
         rest, self._rest = getattr(self, "_rest", b""), b""
-        self._phase, self._buffer, self._parts = _HEAD, bytearray(), collections.deque()
+        self._phase, self._buffer = _HEAD, bytearray()
+        self._parts: collections.deque[Any] = collections.deque()
         self._memory: list[Reservation] = []
         self._size = self._missing = self._limit = self._chunks = 0
         self.refusal, self.is_whole, self.is_probe = 0, False, False

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from ..recognition import photo_files
+from ..recognition.errors import UserError
 
 MESSAGE = 4096
 # Pillow's decoder of transparent WebP takes the most
@@ -55,7 +56,7 @@ def main() -> None:
 def _decode(file, max_pixels: int) -> tuple[dict, int | None]:
     try:
         photo = photo_files.decode_large_photo(file, "image", max_pixels)
-    except photo_files.UserError as error:
+    except UserError as error:
         return {"error": type(error).__name__, "message": str(error)[: MESSAGE // 4]}, None
     except MemoryError:
         return {"error": "TooManyPixels", "message": "image: takes more memory than there is"}, None

@@ -56,7 +56,9 @@ class Decoders:
         """Ends the processes."""
         self._end()
 
-    def decode(self, content: bytes, deadline: float, waits: bool = True) -> tuple[Photo, Reservation] | None:
+    def decode(
+        self, content: bytes | bytearray, deadline: float, waits: bool = True
+    ) -> tuple[Photo, Reservation] | None:
         """Returns a photo, and the memory that it holds, to be given back when it is done with.
 
         Args:
@@ -126,7 +128,7 @@ class _Decoder:
                 )
             self._socket, self._is_ready = ours, False
 
-    def decode(self, content: bytes, seconds: float) -> Photo:
+    def decode(self, content: bytes | bytearray, seconds: float) -> Photo:
         """Returns a photo; see `Decoders.decode`."""
         with os.fdopen(os.memfd_create("photo"), "wb") as file:
             file.write(content)
@@ -148,6 +150,7 @@ class _Decoder:
         for is_last in (False, True):
             self.start()
             try:
+                assert self._socket  # it was started
                 # the first one after a start waits for the imports
                 self._socket.settimeout(seconds + _START_SECONDS * (not self._is_ready))
                 socket.send_fds(self._socket, [b"decode"], [descriptor])
@@ -158,6 +161,7 @@ class _Decoder:
                 if is_last:
                     raise
         try:
+            assert self._socket  # it was started
             found = socket.recv_fds(self._socket, MESSAGE, 1)[:2]
         except TimeoutError:
             self.end()
@@ -170,7 +174,7 @@ class _Decoder:
     def end(self) -> None:
         with self._starts:
             process, self._process = self._process, None
-            if process is not None:
+            if process is not None and self._socket is not None:
                 self._socket.close()
                 process.kill()
                 process.wait()

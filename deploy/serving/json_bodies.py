@@ -59,7 +59,8 @@ def parse_json(body: bytes | bytearray, max_bytes: int, max_pixels: int, max_pic
 def _cut_out_pixels(
     body: bytes | bytearray, max_pixels: int, max_pictures: int
 ) -> tuple[list[bytes | bytearray], dict[str, Pixels]]:
-    pieces, pictures = [], {}
+    pieces: list[bytes | bytearray] = []
+    pictures: dict = {}
     begin = position = looked_at = tried = 0
     while tried < max_pictures and (opening := _OPENING.search(body, position)):
         position, looked_at = opening.start(), looked_at + 1

@@ -21,7 +21,7 @@ _SWITCH = {"type": "string", "enum": ["true", "True", "1", "false", "False", "0"
 
 def document(settings: ServerSettings) -> dict:
     """Returns the description of the server with these settings."""
-    secured = {"security": [{"bearer": []}]} if settings.token else {}
+    secured: dict = {"security": [{"bearer": []}]} if settings.token else {}
     schemes = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}} if settings.token else {}
     return {
         "openapi": "3.1.0",
@@ -152,14 +152,14 @@ _MEANINGS = {
 def _json_fields() -> dict:
     # null, like an empty text, is as good as nothing
     amount = {"type": "number", "minimum": 0, "maximum": 999999999999, "multipleOf": 0.000001}
-    number = {"anyOf": [_READING, amount, {"type": "null"}]}
-    switch = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
-    fields = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
+    number: dict = {"anyOf": [_READING, amount, {"type": "null"}]}
+    switch: dict = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
+    fields: dict = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
 def _form_fields() -> dict:
-    fields = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+    fields: dict = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 

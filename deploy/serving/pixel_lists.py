@@ -78,8 +78,8 @@ class PixelLists:
                 piece, kinds = piece[:length], kinds[:length]
             if not piece:
                 raise NotPixels
-            length = self._read_chunk(piece, kinds)
-            end = None if length is None else start + length
+            read = self._read_chunk(piece, kinds)
+            end = None if read is None else start + read
             start += len(piece)
         return self._picture(), end
 

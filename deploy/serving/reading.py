@@ -55,7 +55,8 @@ class Reading:
         """
         self._engine.check_room()
         deadline = start + self._settings.request_seconds
-        remaining, results = list(submission.photos), []
+        remaining = list(submission.photos)
+        results: list = []
         while remaining:
             with contextlib.ExitStack() as held:
                 photos = self._decode_some(remaining, deadline, held)
@@ -69,7 +70,7 @@ class Reading:
         self, remaining: list[Given], deadline: float, held: contextlib.ExitStack
     ) -> list[Photo | RequestProblem]:
         """Takes away and decodes the first photos, as many as go through the models together and memory allows."""
-        photos = []
+        photos: list[Photo | RequestProblem] = []
         while remaining and len(photos) < self._settings.batch_size:
             start = time.monotonic()
             try:

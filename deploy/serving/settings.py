@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..recognition.errors import UserError
 from ..recognition.machine import cores, memory
@@ -106,9 +107,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in fields)
     if unknown:
         raise UserError(f"{unknown[0]}: no such setting; there are {', '.join(fields)}")
-    settings = ServerSettings(
-        **{field.name: _read(name, environment[name], field) for name, field in fields.items() if name in environment}
-    )
+    given: dict[str, Any] = {
+        field.name: _read(name, environment[name], field) for name, field in fields.items() if name in environment
+    }
+    settings = ServerSettings(**given)
     if settings.log_level not in LOG_LEVELS:
         raise UserError(f"{PREFIX}LOG_LEVEL={settings.log_level}: expected one of {', '.join(LOG_LEVELS)}")
     if settings.token and not (settings.token.isascii() and settings.token.isprintable() and " " not in settings.token):
@@ -122,7 +124,7 @@ def _read(name: str, text: str, field: dataclasses.Field) -> str | int | float:
     least, most = field.metadata["range"]
     kind = "a whole number" if field.type is int else "a number"
     try:
-        value = field.type(text)
+        value = int(text) if field.type is int else float(text)
     except ValueError:
         value = float("nan")
     if not least <= value <= most:
