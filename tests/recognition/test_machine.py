@@ -60,7 +60,7 @@ def test_without_cgroups(tmp_path):
 
 
 def test_everything_that_counts_cores_asks_here():
-    from deploy.recognition import runtimes
+    from deploy.recognition import networks
     from retinanet.bulk import stream
 
-    assert runtimes.cores is stream.cores is machine.cores
+    assert networks.cores is stream.cores is machine.cores
