@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -93,7 +93,7 @@ class Photo:
     @property
     def scale(self) -> float:
         """How many times smaller the pixels are than the photo in its file."""
-        return self.shape[0] / self.pixels.shape[0]
+        return float(self.shape[0] / self.pixels.shape[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,12 +216,13 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
     file.seek(0)
     if is_heic(head):
         return _decode_heic(file, name, max_pixels)
-    scans: int | None = 1
+    scans = 1
     if head.startswith(_JPEG):
-        scans = count_scans(file.read())
+        counted = count_scans(file.read())
         file.seek(0)
-        if scans is None:
+        if counted is None:
             raise TooMuchWork(f"{name}: has a head of thousands of segments: {_AS_ORDINARY}")
+        scans = counted
     # Pillow's own limit warns or raises, as it pleases; ours stands below, at the size in the header
     Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings():
@@ -277,7 +278,8 @@ def _decode_heic(file: BinaryIO, name: str, max_pixels: int) -> Photo:
         raise MissingLibrary(f"{name}: HEIC needs a library: `pip install pillow-heif`; or send a JPEG") from error
     except _DAMAGED_HEIC as error:
         raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
-    _check_size(name, *picture.size, max_pixels)
+    width, height = picture.size
+    _check_size(name, width, height, max_pixels)
     try:
         pixels = picture.pixels()
     except _DAMAGED_HEIC as error:
@@ -294,7 +296,7 @@ def _decode_quickly(image: Image.Image, file: BinaryIO, scale: int) -> np.ndarra
     silence what a JPEG cut off lacks.
     """
     if image.format == "WEBP":
-        if image.mode != "RGB" or image.n_frames > 1:
+        if image.mode != "RGB" or getattr(image, "n_frames", 1) > 1:
             return None
     elif image.format not in _JPEGS or image.mode not in ("RGB", "L"):
         return None
@@ -315,7 +317,8 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     low, high = 0.0, 65535.0
     if image.mode.startswith("F"):
         # floats say nothing of their range, so they are stretched
-        low, high = image.getextrema()
+        extrema: Any = image.getextrema()
+        low, high = extrema
         if not all(np.isfinite(np.asarray(strip)).all() for _, strip in _strips(image)):
             raise ValueError("some pixels are no numbers")
         high = max(high, low + 1e-6)

@@ -120,7 +120,7 @@ def test_what_gunicorn_refuses_is_json_too(server, content, status):
 
 
 def test_every_status_is_documented():
-    documented = (ROOT / "README.md").read_text(encoding="utf-8")
+    documented = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
     for status in WORDS:
         assert f"| {status} |" in documented or f"{status}," in documented or f", {status}" in documented, status
 
