@@ -5,15 +5,24 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from .errors import UserError
+from .color_conversion import to_rgb
+from .errors import (
+    DamagedPhoto,
+    MissingLibrary,
+    TooFewPixels,
+    TooManyPixels,
+    TooMuchWork,
+    UnknownFormat,
+    UserError,
+)
 from .heic import HeicPicture, is_heic
 from .jpeg_scans import count_scans
 
@@ -36,8 +45,6 @@ _OPENCV_FLAGS = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
 }
 _AS_ORDINARY = "more work than a photo makes; save it anew as an ordinary JPEG"
-# rows that are converted at a time
-_STRIP = 256
 _ORIENTATION_TAG = 0x0112
 _TURNED = (5, 6, 7, 8)
 _UPRIGHT: Mapping[int | None, Callable[[np.ndarray], np.ndarray]] = {
@@ -52,30 +59,6 @@ _UPRIGHT: Mapping[int | None, Callable[[np.ndarray], np.ndarray]] = {
 # what Pillow's decoders raise on files that are damaged
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 _DAMAGED_HEIC = (*_DAMAGED, RuntimeError, MemoryError)
-
-
-class UnknownFormat(UserError):
-    """It begins like no file of the accepted formats."""
-
-
-class DamagedPhoto(UserError):
-    """It begins like a photo but cannot be decoded."""
-
-
-class TooManyPixels(UserError):
-    """It is larger than allowed; found before anything of it was decoded."""
-
-
-class TooFewPixels(UserError):
-    """It is too small to show a meter."""
-
-
-class TooMuchWork(UserError):
-    """It is made to keep a decoder busy; found before anything of it was decoded."""
-
-
-class MissingLibrary(UserError):
-    """It needs a library that is not installed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +232,7 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
             except _DAMAGED as error:
                 raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
             try:
-                pixels = _to_rgb(image)
+                pixels = to_rgb(image)
             except ValueError as error:
                 raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
         try:
@@ -285,7 +268,7 @@ def _decode_heic(file: BinaryIO, name: str, max_pixels: int) -> Photo:
     except _DAMAGED_HEIC as error:
         raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
     if pixels.ndim == 2 or pixels.shape[2] != 3:
-        pixels = _to_rgb(Image.fromarray(pixels))
+        pixels = to_rgb(Image.fromarray(pixels))
     return Photo(np.ascontiguousarray(pixels), pixels.shape[:2])
 
 
@@ -310,35 +293,3 @@ def _decode_quickly(image: Image.Image, file: BinaryIO, scale: int) -> np.ndarra
         return None
     expected = tuple(-(-side // scale) for side in image.size)
     return pixels if pixels is not None and pixels.shape[1::-1] == expected else None
-
-
-def _to_rgb(image: Image.Image) -> np.ndarray:
-    """Returns uint8 RGB (height, width, 3), made strip by strip: a second copy of a large picture is much memory."""
-    low, high = 0.0, 65535.0
-    if image.mode.startswith("F"):
-        # floats say nothing of their range, so they are stretched
-        extrema: Any = image.getextrema()
-        low, high = extrema
-        if not all(np.isfinite(np.asarray(strip)).all() for _, strip in _strips(image)):
-            raise ValueError("some pixels are no numbers")
-        high = max(high, low + 1e-6)
-    result = np.empty((image.height, image.width, 3), np.uint8)
-    for rows, strip in _strips(image):
-        if strip.mode.startswith(("I", "F")):
-            # 16-bit pictures come in 16 or 32 bits
-            values = np.asarray(strip).astype(np.float32)
-            grey = np.clip(np.round((values - low) * 255 / (high - low)), 0, 255).astype(np.uint8)
-            result[rows] = grey[..., np.newaxis]
-            continue
-        if "A" in strip.getbands() or "a" in strip.getbands() or "transparency" in strip.info:
-            strip = strip.convert("RGBA")
-            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
-        result[rows] = np.asarray(strip.convert("RGB"))
-    return result
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Yields slices of rows and the picture in them."""
-    for top in range(0, image.height, _STRIP):
-        bottom = min(top + _STRIP, image.height)
-        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
