@@ -16,7 +16,7 @@ import weakref
 
 import numpy as np
 
-from ..recognition import photo_files
+from ..recognition import errors
 from ..recognition.photo_files import Photo
 from .budget import Budget, Reservation
 from .decoder_process import MESSAGE
@@ -136,10 +136,10 @@ class _Decoder:
             message, descriptors = self._ask(file.fileno(), seconds)
         if not message:
             self.end()
-            raise photo_files.DamagedPhoto("image: damaged: it breaks the decoder; copy or take the photo again")
+            raise errors.DamagedPhoto("image: damaged: it breaks the decoder; copy or take the photo again")
         answer = json.loads(message)
         if "error" in answer:
-            raise getattr(photo_files, answer["error"], photo_files.DamagedPhoto)(answer["message"])
+            raise getattr(errors, answer["error"], errors.DamagedPhoto)(answer["message"])
         with os.fdopen(descriptors[0], "rb") as file:
             # unmapped with the last array that looks at it
             mapped = mmap.mmap(file.fileno(), 0)
@@ -165,7 +165,7 @@ class _Decoder:
             found = socket.recv_fds(self._socket, MESSAGE, 1)[:2]
         except TimeoutError:
             self.end()
-            raise photo_files.TooMuchWork(_TOO_LONG) from None
+            raise errors.TooMuchWork(_TOO_LONG) from None
         except ConnectionResetError:
             found = b"", []
         self._is_ready = True

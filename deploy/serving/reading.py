@@ -5,15 +5,15 @@ import time
 
 import numpy as np
 
-from ..recognition.photo_files import (
+from ..recognition.errors import (
     DamagedPhoto,
     MissingLibrary,
-    Photo,
     TooFewPixels,
     TooManyPixels,
     TooMuchWork,
     UnknownFormat,
 )
+from ..recognition.photo_files import Photo
 from .answers import answer
 from .bodies import Given, Submission
 from .decoders import Decoders

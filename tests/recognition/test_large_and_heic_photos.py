@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.recognition import photo_files
+from deploy.recognition import errors, photo_files
 from deploy.recognition.jpeg_scans import count_scans
 from deploy.recognition.photo_files import decode_large_photo, decode_photo, find_photos
 from deploy.recognition.recognition import Recognition, RecognizedDigit
@@ -54,23 +54,23 @@ def test_other_pixels_in_heic(mode):
 
 
 def test_heic_has_the_same_limits():
-    with pytest.raises(photo_files.TooManyPixels, match="480 x 400 pixels are too many"):
+    with pytest.raises(errors.TooManyPixels, match="480 x 400 pixels are too many"):
         decode_large_photo(heic(), "x", max_pixels=100_000)
-    with pytest.raises(photo_files.TooFewPixels):
+    with pytest.raises(errors.TooFewPixels):
         decode_photo(heic(np.zeros((16, 64, 3), np.uint8)), "x")
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
 def test_heic_cut_off(share):
     content = heic(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    with pytest.raises(photo_files.DamagedPhoto, match="^cut.heic: damaged"):
+    with pytest.raises(errors.DamagedPhoto, match="^cut.heic: damaged"):
         decode_photo(content[: int(len(content) * share)], "cut.heic")
 
 
 def test_heic_without_the_library(monkeypatch):
     content = heic()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(photo_files.MissingLibrary, match="x.heic: HEIC needs a library: `pip install pillow-heif`"):
+    with pytest.raises(errors.MissingLibrary, match="x.heic: HEIC needs a library: `pip install pillow-heif`"):
         decode_photo(content, "x.heic")
 
 
@@ -94,24 +94,24 @@ def test_large_jpegs_are_decoded_smaller(limit, scale, orientation, mode):
     expected = np.array(Image.fromarray(UPRIGHT).convert(mode).convert("RGB"))[::scale, ::scale]
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 8
     if scale > 1:
-        with pytest.raises(photo_files.TooManyPixels):
+        with pytest.raises(errors.TooManyPixels):
             decode_photo(content, "x", limit)
 
 
 def test_what_is_too_large_even_at_a_quarter():
     jpeg = encode(UPRIGHT, "JPEG")
-    with pytest.raises(photo_files.TooManyPixels):
+    with pytest.raises(errors.TooManyPixels):
         decode_large_photo(jpeg, "x", 10_000)
-    with pytest.raises(photo_files.TooManyPixels):
+    with pytest.raises(errors.TooManyPixels):
         decode_large_photo(encode(UPRIGHT, "PNG"), "x", 100_000)
     # all its coefficients would lie in memory
-    with pytest.raises(photo_files.TooManyPixels):
+    with pytest.raises(errors.TooManyPixels):
         decode_large_photo(encode(UPRIGHT, "JPEG", progressive=True), "x", 100_000)
 
 
 def test_annotations_never_meet_a_smaller_photo(tmp_path):
     (tmp_path / "x.jpg").write_bytes(encode(UPRIGHT, "JPEG"))
-    with pytest.raises(photo_files.TooManyPixels):
+    with pytest.raises(errors.TooManyPixels):
         photo_files.read_photo(tmp_path / "x.jpg", 100_000)
     assert photo_files.read_large_photo(tmp_path / "x.jpg", 100_000).scale == 2
 
@@ -165,9 +165,9 @@ def test_much_work_in_few_bytes_is_refused_at_once(content):
     start = time.process_time()
     try:
         decode_photo(content, "x")
-    except photo_files.TooMuchWork as error:
+    except errors.TooMuchWork as error:
         assert "more work than a photo makes" in str(error)
-    except photo_files.DamagedPhoto:
+    except errors.DamagedPhoto:
         pass
     assert time.process_time() - start < 1
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.recognition import photo_files
+from deploy.recognition import errors
 from deploy.recognition.photo_files import decode_photo
 from deploy.serving.app import create_app
 from deploy.serving.engine import Engine
@@ -142,7 +142,7 @@ def test_heic(client):
 
 def test_heic_without_the_library_says_so(monkeypatch):
     def decode(*_):
-        raise photo_files.MissingLibrary("image: HEIC needs a library")
+        raise errors.MissingLibrary("image: HEIC needs a library")
 
     monkeypatch.setattr("deploy.serving.decoders._Decoder.decode", decode)
     client, engine = start()
