@@ -98,6 +98,73 @@ def lock_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def lock_file(path: Path, work: str) -> Iterator[None]:
+    """Keeps other processes from the same work on a file while the block runs; a kill frees it.
+
+    Args:
+        path: of the file, which need not be there; the folder is made.
+        work: in a word, for messages.
+
+    Raises:
+        UserError: another process is at it, or the folder cannot be written to.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(lock)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    if descriptor is None:
+        owner = lock.read_text().strip() if lock.is_file() else ""
+        raise UserError(
+            f"{path}: another {work} is writing there{f' (process {owner})' if owner else ''}; wait until it has ended "
+            "or give another file"
+        )
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(lock: Path) -> int | None:
+    """Returns the descriptor of the file, locked; None where another process has it."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        # one that has ended in between removed the file that is locked now
+        if lock.exists() and os.path.samestat(os.fstat(descriptor), lock.stat()):
+            return descriptor
+        os.close(descriptor)
+
+
+def keep_copy(path: Path, kept: Path) -> None:
+    """Gives a file a second name, under which it stays when the first one is replaced; does nothing without a file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if not path.is_file():
+        return
+    try:
+        with write_then_move(kept) as unfinished:
+            unfinished.unlink(missing_ok=True)
+            try:
+                os.link(path, unfinished)
+            except OSError:
+                # not every file system can
+                shutil.copyfile(path, unfinished)
+    except OSError as error:
+        raise UserError(f"{kept}: cannot be written: {error.strerror or error}") from error
+
+
 def replace_folder(new: Path, target: Path) -> None:
     """Puts a folder in the target's place and removes what was there.
 
