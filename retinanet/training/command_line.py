@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.runtimes import stderr_unless_it_fails
-from retinanet.cli import boolean, existing_path, positive_float, positive_int
+from retinanet.cli import boolean, existing_path, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
 from retinanet.files import lock_file
 from retinanet.training import starts
@@ -53,8 +52,8 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     weights = None if arguments.resume_training else starts.weights_file(start, stage)
     with lock_file(arguments.output, "training"):
         print(_beginning(stage, arguments.output, arguments.resume_training, start), flush=True)
-        with stderr_unless_it_fails():
-            from retinanet.training.loop import TrainingRun, train
+        import_tensorflow()
+        from retinanet.training.loop import TrainingRun, train
 
         tuned = ("epochs", "batch_size", "learning_rate")
         best = train(

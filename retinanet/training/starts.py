@@ -30,8 +30,8 @@ def weights_file(start: str, stage: int) -> Path | None:
         advice = f"expected {IMAGENET}, {SHIPPED}, {NONE} or a file"
         if start == IMAGENET:
             advice = (
-                f"no ImageNet weights of {_CONFIGS[stage].backbone} are shipped: give a file (docs/training.md says how "
-                f"to make one), {SHIPPED} or {NONE}"
+                f"no ImageNet weights of {_CONFIGS[stage].backbone} are shipped: give a file (docs/training.md tells "
+                f"how to make one), {SHIPPED} or {NONE}"
             )
         raise UserError(f"--initial_weights {start}: no such file: {path}; {advice}")
     return path

@@ -5,8 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.recognition.runtimes import stderr_unless_it_fails
-from retinanet.cli import boolean, positive_float, positive_int
+from retinanet.cli import boolean, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
 from retinanet.training import starts
 from retinanet.training.command_line import add_training_arguments
@@ -25,9 +24,9 @@ def tune_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tra
     arguments = parse_args(argv, stage, defaults, description)
     weights = starts.weights_file(arguments.initial_weights, stage)
     print(f"each trial of stage {stage} starts from {starts.told(arguments.initial_weights, stage)}", flush=True)
-    with stderr_unless_it_fails():
-        from retinanet.training.trials import best_trial, table
-        from retinanet.training.tuning import Tuning, tune
+    import_tensorflow()
+    from retinanet.training.trials import best_trial, table
+    from retinanet.training.tuning import Tuning, tune
 
     trials = tune(
         Tuning(

@@ -1,3 +1,5 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -269,3 +271,37 @@ def test_unfit_features_are_named(tmp_path):
     (tmp_path / "b" / "features.json").unlink()
     with pytest.raises(UserError, match="features.json is missing"):
         loading.load_split([tmp_path / "b"], 2, "train")
+
+
+def renamed(tmp_path, monkeypatch, name, stage=2):
+    """A dataset of the stage under a name of the user's own."""
+    (example,) = stored_examples.examples_of(crop() if stage == 2 else photo(), stage, 1, 0)
+    folder = tmp_path / name / "1.0.0"
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setitem(SCHEMAS, stage, dataclasses.replace(SCHEMAS[stage], dataset_name=name))
+        builders.write([[example]], stage, folder)
+    return folder
+
+
+def test_a_dataset_of_another_name_counts_by_its_features(tmp_path, monkeypatch):
+    folder = renamed(tmp_path, monkeypatch, "my_meters")
+    for path in (folder, folder.parent, tmp_path):
+        assert loading.find_dataset(path, 2) == folder
+        assert loading.load_split([path], 2, "train")[1] == 1
+        with pytest.raises(UserError, match=r"holds my_meters; stage 1 needs .*bbox has shape \(4,\), expected \(12,"):
+            loading.find_dataset(path, 1)
+    # one of each stage in a folder: each is found by what it holds
+    windows = renamed(tmp_path, monkeypatch, "windows", stage=1)
+    assert loading.find_dataset(tmp_path, 1) == windows and loading.find_dataset(tmp_path, 2) == folder
+    renamed(tmp_path, monkeypatch, "others")
+    with pytest.raises(UserError, match="holds my_meters, others, which all fit; give the folder of one"):
+        loading.find_dataset(tmp_path, 2)
+    # one of our name comes first
+    own, _ = builders.build([crop()], 2, tmp_path, workers=1)
+    assert loading.find_dataset(tmp_path, 2) == own
+
+
+def test_an_empty_split_names_what_helps(datasets):
+    with pytest.raises(UserError, match="the split test is empty; .*--splits FILE.csv"):
+        loading.load_split([datasets / "first"], 2, "test")
