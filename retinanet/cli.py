@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.runtimes import stderr_unless_it_fails
-from retinanet.text_tables import printable
+from retinanet.foreign_text import printable
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -69,5 +69,5 @@ def existing_path(text: str) -> Path:
     """Reads the path of something that exists."""
     path = Path(text).expanduser()
     if not path.exists():
-        raise argparse.ArgumentTypeError(f"no such file or folder: {text}")
+        raise argparse.ArgumentTypeError(f"no such file or folder: {printable(text)}")
     return path

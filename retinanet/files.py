@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from deploy.recognition.errors import UserError
+from retinanet.foreign_text import json_text
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -25,7 +25,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    # what of a file's name is no UTF-8 is escaped
+    _write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, values: dict | list) -> None:
@@ -34,7 +35,7 @@ def write_json(path: Path, values: dict | list) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json_text(values, indent=1) + "\n")
 
 
 def write_png(path: Path, picture: Image.Image) -> None:

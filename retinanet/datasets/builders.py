@@ -134,7 +134,8 @@ def _fields(example: Example, schema: Schema, image_id: int, first_object_id: in
         boxes = [tfds.features.BBox(*map(float, row)) for row in example.boxes]
     return {
         "image": example.image,
-        "image/filename": example.filename,
+        # bytes, as names need not be UTF-8
+        "image/filename": os.fsencode(example.filename),
         "image/id": image_id,
         "objects": [
             {"area": area, "bbox": box, "id": first_object_id + index, "is_crowd": False, "label": label}

@@ -123,7 +123,7 @@ def evaluate(
             recognition=recognition,
         )
         if failures and not outcome.text_right:
-            stem = f"{title}_{90 * turns}_{Path(photo.name).stem}"
+            stem = f"{title}_{90 * turns}_{Path(photo.name).with_suffix('').as_posix().replace('/', '_')}"
             shown = corners if outline is None else outline
             pictures = write_failure(Path(failures), stem, pixels, recognition, shown, corners)
             outcome = dataclasses.replace(outcome, pictures=pictures)

@@ -27,7 +27,7 @@ from retinanet.datasets.records import ReadingKind
 from retinanet.evaluation.intervals import wilson_interval
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.evaluation.text import score_text
-from retinanet.text_tables import file_text
+from retinanet.foreign_text import file_text
 
 COUNTER_CLASS = "analog"
 PERCENTILES = (50, 90, 99)

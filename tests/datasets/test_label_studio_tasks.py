@@ -150,6 +150,22 @@ def test_photos_of_one_name_in_subfolders_come_back(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "name", ["\udcff.png", "=1+1.png", "two\nlines.png", "\x1b[31m.png", "back\\slash.png", "a#?&%41.png"]
+)
+def test_odd_names_come_back(tmp_path, name):
+    file = tmp_path / "photos" / name
+    file.parent.mkdir()
+    picture = fake_meters.meter_photo(CORNERS, 600, 400)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(file)
+    tasks = write_tasks(tmp_path / "tasks.json", [(file, MeterReader(fake_meters.models()).read(picture))])
+    (photo,) = read_photos_with_boxes(file.parent, exported(tasks[0]), tasks[2], exported(tasks[1]))
+    assert photo.name == name and photo.windows[0].readings == (TEXT,)
+    (crop,) = read_crops(tasks[2], exported(tasks[1]))
+    assert crop.name == f"cropped_{name}".replace("\\", "") and crop.group == photo.group and crop.load().ndim == 3
+
+
 def test_recognize_writes_tasks(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runtime, "load_models", lambda folder: fake_meters.models())
     (photos / "broken.jpg").write_bytes(b"")

@@ -63,7 +63,8 @@ def write_crops(photos: list[LabelledPhoto], folder: Path, overwrite: bool = Fal
         picture = None
         legible = [window for window in photo.windows if window.label in LEGIBLE_CLASSES]
         for number, window in enumerate(legible, start=1):
-            name = PurePosixPath(photo.name)
+            # a backslash would be taken for a folder's end, as Windows writes it
+            name = PurePosixPath(photo.name.replace("\\", ""))
             target = folder / name.with_name(
                 f"{CROP_PREFIX}{name.stem}{f'.window{number}' if number > 1 else ''}{name.suffix}"
             )

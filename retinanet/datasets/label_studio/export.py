@@ -17,7 +17,7 @@ from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
 from retinanet.datasets.corner_order import clockwise
 from retinanet.datasets.label_studio.names import PictureFolder, without_upload_prefix
-from retinanet.text_tables import printable
+from retinanet.foreign_text import printable
 
 # Shapes drawn along the picture's edge may overshoot by a rounding.
 OVERSHOOT = 0.01

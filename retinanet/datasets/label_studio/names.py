@@ -114,7 +114,8 @@ class PictureFolder:
             below[:] = sorted(name for name in below if not name.startswith("."))
             files += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
         self._files = files
-        self._index = NameIndex([self.name(file) for file in files])
+        # as tasks are understood, where a name itself has a backslash
+        self._index = NameIndex([self.name(file).replace("\\", "/") for file in files])
 
     def name(self, file: Path) -> str:
         """Returns a picture's path within the folder."""
