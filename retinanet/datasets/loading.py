@@ -61,8 +61,10 @@ def _info_files(path: Path) -> list[Path]:
     """Returns the descriptions of all versions at or below a path: of a data_dir, a dataset, a config or a version."""
     if not path.is_dir():
         return []
-    levels = (INFO_FILE, f"*/{INFO_FILE}", f"*/*/{INFO_FILE}", f"*/*/*/{INFO_FILE}")
+    levels = (INFO_FILE, f"*/{INFO_FILE}", f"*/*/{INFO_FILE}")
     files = [file for level in levels for file in path.glob(level)]
+    # dataset/config/version in a data_dir; a folder of several data_dirs is none
+    files += [file for file in path.glob(f"*/*/*/{INFO_FILE}") if file.parents[2].name == _name_in(file)]
     return [file for file in files if not _is_hidden(file.relative_to(path))]
 
 

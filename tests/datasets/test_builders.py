@@ -211,6 +211,9 @@ def test_wrong_paths_name_what_is_there(datasets, tmp_path):
         loading.find_dataset(tmp_path / "none", 1)
     with pytest.raises(UserError, match="holds no dataset meter_values_dataset_stage1"):
         loading.find_dataset(tmp_path, 1)
+    # several data_dirs: none of them is taken in silence
+    with pytest.raises(UserError, match="holds no dataset meter_values_dataset_stage2"):
+        loading.find_dataset(datasets, 2)
     for part in ("", "meter_values_dataset_stage2", "meter_values_dataset_stage2/1.0.0"):
         with pytest.raises(UserError, match="holds meter_values_dataset_stage2; stage 1 needs"):
             loading.find_dataset(datasets / "first" / part, 1)
