@@ -1,7 +1,6 @@
 """Writes labelled photos and window crops as the TensorFlow Datasets of the two stages."""
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import shutil
@@ -20,8 +19,6 @@ from retinanet.files import lock_folder, replace_folder
 
 SPLITS = ("train", "validation", "test")
 VERSION = "1.0.0"
-# PR_SET_PDEATHSIG of prctl(2)
-_DIE_WITH_PARENT = 1
 
 
 def build(
@@ -203,9 +200,5 @@ def _map_in_order(function, tasks, workers: int):
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
-    # a pool's processes do not see that their parent was killed: Linux ends them with it
-    library = ctypes.CDLL(None)
-    if hasattr(library, "prctl"):
-        library.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     # The parent answers the keyboard and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -25,3 +25,10 @@ def test_workers_are_silent_too(tmp_path):
     command = [sys.executable, ROOT / "make_dataset.py", "synthetic", "--stage", "2", "--count", "4", "--workers", "2"]
     run = subprocess.run([*command, "--output", tmp_path], capture_output=True, text=True, check=True)
     assert all(line.startswith("stage 2:") for line in run.stderr.replace("\r", "\n").splitlines() if line.strip())
+
+
+@pytest.mark.parametrize("module", ["input_sizes", "lighter_networks", "same_readings"])
+def test_studies_import_nothing_large_for_their_help(module):
+    command = [sys.executable, "-m", f"retinanet.studies.{module}", "--help"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "usage:" in run.stdout and not run.stderr
