@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sources = np.array([result.source for result in results])
     counts = equal_counts(sources)
     after = cross_validated(features, right, groups, counts)
-    write_confidence(args.output, fit(features, right, counts))
+    write_confidence(args.output, fit(features, right, counts), models.made_from)
     print(f"{len(results)} answers on photos of {len(set(groups))} meters, {np.mean(right):.1%} right")
     for name, values in (("before", before), ("after", after)):
         error, best = expected_calibration_error(values, right), accuracy_at(0.85, values, right)

@@ -4,7 +4,6 @@ Example: python make_dataset.py mbarira ~/Mbarira-Watermeter-model --stage both 
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
@@ -32,6 +31,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=cli.positive_int, metavar="W", help="processes (default: one per processor)")
     parser.add_argument("--groups", type=cli.existing_path, metavar="CSV", help="label_studio: columns image, group")
+    parser.add_argument(
+        "--splits", type=cli.existing_path, metavar="CSV", help="label_studio: columns image, split (train, val, test)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
     parser.add_argument("--preview", type=Path, metavar="FILE.png", help="write a sheet of samples with their labels")
     parser.add_argument(
@@ -48,8 +50,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         parser.error("expected --output, --preview or --crops")
     if args.seed < 0:
         parser.error(f"--seed {args.seed}: expected a whole number from 0")
-    if args.groups and args.source != "label_studio":
-        parser.error(f"--groups is for label_studio; {args.source} tells itself which photos belong together")
+    for option in ("groups", "splits"):
+        if getattr(args, option) and args.source != "label_studio":
+            parser.error(f"--{option} is for label_studio; {args.source} tells itself which photos belong together")
     if args.count and args.source not in DRAWN_SOURCES:
         parser.error(f"--count is for {', '.join(DRAWN_SOURCES)}; {args.source} gives all it has")
     if args.models and args.source != "photos":
@@ -62,9 +65,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Writes what was asked for and prints where it is."""
     args = parse_args(argv)
-    # TensorFlow tells of its build at every start.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    request = Request(tuple(args.paths), args.count, args.seed, args.groups, args.models)
+    request = Request(tuple(args.paths), args.count, args.seed, args.groups, args.splits, args.models)
     if args.crops:
         from retinanet.datasets.label_studio import crops
 
@@ -83,6 +84,7 @@ def main(argv: list[str] | None = None) -> None:
             preview.write_samples(records, stage, sheet, seed=args.seed, variants=args.variants)
             print(f"stage {stage}: samples in {sheet}")
         if args.output:
+            cli.import_tensorflow()
             from retinanet.datasets import builders
 
             folder, counts = builders.build(

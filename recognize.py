@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from retinanet import cli
+from retinanet.foreign_text import printable
 
 ROOT = Path(__file__).parent
 
@@ -42,8 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="photos that go through the models together; more pays with SavedModels and on a graphics card",
     )
     args = parser.parse_args(argv)
-    if args.csv and not args.csv.absolute().parent.is_dir():
-        raise UserError(f"--csv {args.csv}: there is no folder {args.csv.absolute().parent}: make it first")
+    if args.csv and args.csv.is_dir():
+        raise UserError(f"--csv {args.csv}: expected a file, found a folder")
     if args.label_studio and args.label_studio.suffix != ".json":
         raise UserError(f"--label_studio {args.label_studio}: expected a file name that ends in .json")
     if args.annotate and args.annotate.exists() and not args.annotate.is_dir():
@@ -58,12 +59,15 @@ def main(argv: list[str] | None = None) -> int:
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
     from retinanet.bulk import outputs
+    from retinanet.bulk.skipped import skipped_text
     from retinanet.bulk.stream import read_photos
     from retinanet.datasets.source_photos import photo_size
 
     def write_annotated(file, photo, recognition):
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
 
+    if skipped := skipped_text([path for path in args.photos if path.is_dir()]):
+        print(skipped, file=sys.stderr)
     files = photo_files.find_photos(args.photos)
     reader = MeterReader(load_models(args.models))
     results = read_photos(reader, files, write_annotated if args.annotate else None, args.batch_size)
@@ -72,24 +76,30 @@ def main(argv: list[str] | None = None) -> int:
         from tqdm import tqdm
 
         say, results = tqdm.write, tqdm(results, unit="photo", desc="reading", total=len(files))
-    every_one, kept = True, []
-    with contextlib.ExitStack() as opened:
-        paths = [file.path for file in files]
-        writers = [opened.enter_context(outputs.json_list(say) if args.json else outputs.table(paths, say))]
+    every_one, kept, count = True, [], 0
+    try:
+        with contextlib.ExitStack() as opened:
+            paths = [file.path for file in files]
+            writers = [opened.enter_context(outputs.json_list(say) if args.json else outputs.table(paths, say))]
+            if args.csv:
+                writers.append(opened.enter_context(outputs.csv_file(args.csv)))
+            for result in results:
+                every_one &= result.success
+                if result.error:
+                    say(printable(result.error), file=sys.stderr)
+                for write in writers:
+                    write(result)
+                count += 1
+                if args.label_studio and result.recognition:
+                    try:
+                        photo_size(result.path)
+                        kept.append((result.path, result.recognition))
+                    except UserError as error:
+                        say(f"left out of the tasks: {printable(str(error))}", file=sys.stderr)
+    except KeyboardInterrupt:
         if args.csv:
-            writers.append(opened.enter_context(outputs.csv_file(args.csv)))
-        for result in results:
-            every_one &= result.success
-            if result.error:
-                say(result.error, file=sys.stderr)
-            for write in writers:
-                write(result)
-            if args.label_studio and result.recognition:
-                try:
-                    photo_size(result.path)
-                    kept.append((result.path, result.recognition))
-                except UserError as error:
-                    say(f"left out of the tasks: {error}", file=sys.stderr)
+            print(f"{args.csv}: holds the {count} of {len(files)} photos that were read", file=sys.stderr)
+        raise
     if args.label_studio:
         from retinanet.datasets.label_studio.tasks import write_tasks
 

@@ -8,7 +8,6 @@ right if its whole text is, comma included; a wheel labelled `_` lets any digit 
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,16 +44,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the report and writes what was asked for."""
     args = parse_args(argv)
-    from deploy.recognition.exported_models import stderr_unless_it_fails
+    cli.import_tensorflow()
+    from retinanet.evaluation import next_round, recognition_rate
+    from retinanet.evaluation.readers import ModelReader, ServerReader
+    from retinanet.files import write_json
 
-    # that no graphics card was found is no error here
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with stderr_unless_it_fails():
-        from retinanet.evaluation import next_round, recognition_rate
-        from retinanet.evaluation.readers import ModelReader, ServerReader
-        from retinanet.files import write_json
-
-    photos = recognition_rate.readable_photos(args.images, args.labels_stage1, args.labels_stage2, args.dataset)
+    photos, left_out = recognition_rate.readable_photos(
+        args.images, args.labels_stage1, args.labels_stage2, args.dataset
+    )
+    if left_out:
+        print(recognition_rate.left_out_text(left_out))
     if args.url:
         read, batch_size, times_of = ServerReader(args.url), 1, "a request"
     else:
@@ -67,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = recognition_rate.summary(outcomes)
     print(recognition_rate.as_text(figures, times_of))
     if args.json:
-        write_json(args.json, {**figures, "results": [recognition_rate.as_dict(outcome) for outcome in outcomes]})
+        results = [recognition_rate.as_dict(outcome) for outcome in outcomes]
+        others = [{"file": entry.name, "reason": entry.reason} for entry in left_out]
+        write_json(args.json, {**figures, "results": results, "left_out": others})
     if args.failures:
         count = next_round.write_wrong_readings(args.failures, outcomes)
         print(f"{count} failures: {args.failures / 'index.html'}, for Label Studio {args.failures / 'tasks.json'}")

@@ -9,7 +9,6 @@ one to one, the best score first. A class's TN are the cases that have nothing t
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,14 +52,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the report and writes what was asked for."""
     args = parse_args(argv)
-    from deploy.recognition.exported_models import stderr_unless_it_fails
-
-    # that no graphics card was found is no error here
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with stderr_unless_it_fails():
-        from retinanet.evaluation import stage1
-        from retinanet.evaluation.confusion_picture import draw_matrices
-        from retinanet.files import write_json
+    cli.import_tensorflow()
+    from retinanet.evaluation import stage1
+    from retinanet.evaluation.confusion_picture import draw_matrices
+    from retinanet.files import write_json
 
     thresholds = sorted({args.iou_threshold, SECOND_THRESHOLD}, reverse=True)
     result = stage1.measure(args.model, args.dataset, args.split, args.binary, thresholds, second_look=args.second_look)

@@ -44,12 +44,10 @@ def main(argv: list[str] | None = None) -> None:
     """Exports both stages."""
     args = parse_args(argv)
     print(f"exporting {os.path.relpath(args.keras_dir)} to {os.path.relpath(args.output)}", flush=True)
-    from deploy.recognition.networks import stderr_unless_it_fails
+    from retinanet import cli
 
-    # that no graphics card was found is no error here; real ones raise
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with stderr_unless_it_fails():
-        from retinanet.export.folder import export_models
+    cli.import_tensorflow()
+    from retinanet.export.folder import export_models
 
     export_models(args.keras_dir, args.output, args.format, args.precision, args.calibration)
 

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from deploy.recognition.errors import UserError
+from retinanet.foreign_text import json_text
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -25,7 +25,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    _write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    # what of a file's name is no UTF-8 is escaped
+    _write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, values: dict | list) -> None:
@@ -34,7 +35,7 @@ def write_json(path: Path, values: dict | list) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json_text(values, indent=1) + "\n")
 
 
 def write_png(path: Path, picture: Image.Image) -> None:
@@ -96,6 +97,73 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock_file(path: Path, work: str) -> Iterator[None]:
+    """Keeps other processes from the same work on a file while the block runs; a kill frees it.
+
+    Args:
+        path: of the file, which need not be there; the folder is made.
+        work: in a word, for messages.
+
+    Raises:
+        UserError: another process is at it, or the folder cannot be written to.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(lock)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    if descriptor is None:
+        owner = lock.read_text().strip() if lock.is_file() else ""
+        raise UserError(
+            f"{path}: another {work} is writing there{f' (process {owner})' if owner else ''}; wait until it has ended "
+            "or give another file"
+        )
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(lock: Path) -> int | None:
+    """Returns the descriptor of the file, locked; None where another process has it."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        # one that has ended in between removed the file that is locked now
+        if lock.exists() and os.path.samestat(os.fstat(descriptor), lock.stat()):
+            return descriptor
+        os.close(descriptor)
+
+
+def keep_copy(path: Path, kept: Path) -> None:
+    """Gives a file a second name, under which it stays when the first one is replaced; does nothing without a file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if not path.is_file():
+        return
+    try:
+        with write_then_move(kept) as unfinished:
+            unfinished.unlink(missing_ok=True)
+            try:
+                os.link(path, unfinished)
+            except OSError:
+                # not every file system can
+                shutil.copyfile(path, unfinished)
+    except OSError as error:
+        raise UserError(f"{kept}: cannot be written: {error.strerror or error}") from error
 
 
 def replace_folder(new: Path, target: Path) -> None:

@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 RANKS = [
     {"deploy.recognition"},
-    {"retinanet.cli", "retinanet.config", "retinanet.files", "retinanet.text_tables", "deploy.serving"},
+    {
+        "retinanet.cli",
+        "retinanet.config",
+        "retinanet.files",
+        "retinanet.foreign_text",
+        "retinanet.text_tables",
+        "deploy.serving",
+    },
     {"retinanet.models", "retinanet.datasets"},
     {"retinanet.evaluation", "retinanet.export"},
     {"retinanet.training", "retinanet.bulk", "retinanet.benchmark", "retinanet.studies"},

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Models:
         window_margin: by which shares of its width and height a window is cut out larger for stage 2, on each side.
         confidence: coefficients calibrated for these models.
         settings: thresholds that were exported with them.
+        made_from: by stage the SHA-256 of the weights that they were exported from; empty where that is not known.
         version: tells these models from others; changes with weights, calibration, thresholds, format and precision.
     """
 
@@ -59,6 +60,7 @@ class Models:
     window_margin: tuple[float, float] = WINDOW_MARGIN
     confidence: ConfidenceModel = ConfidenceModel()
     settings: Settings = Settings()
+    made_from: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     version: str = "unknown"
 
 
@@ -107,6 +109,7 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         window_margin(manifest),
         confidence(manifest),
         settings(manifest),
+        {stage: manifest[stage]["made_from"] for stage in STAGES if "made_from" in manifest[stage]},
         manifest.get("model_version", "unknown"),
     )
 

@@ -139,6 +139,18 @@ def confidence(manifest: dict[str, Any]) -> ConfidenceModel:
     return ConfidenceModel(float(given["intercept"]), weights)
 
 
+def fitted_to_others(calibration: Any, made_from: dict[str, str]) -> list[str]:
+    """Returns the stages whose weights are not those that a calibration was fitted to.
+
+    Args:
+        calibration: what `confidence.json` holds; `fitted_to` has the SHA-256 of each stage's weights. Without it
+            nothing is known, and none is returned.
+        made_from: the SHA-256 of each stage's weights in use.
+    """
+    fitted_to = calibration.get("fitted_to", {})
+    return [stage for stage in STAGES if fitted_to.get(stage, made_from[stage]) != made_from[stage]]
+
+
 def settings(manifest: dict[str, Any]) -> Settings:
     """Returns the thresholds; defaults where the manifest has none."""
     given = manifest.get("settings", {})

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
+from retinanet.foreign_text import cell_text, file_text, json_text
 from retinanet.text_tables import aligned_row
 
 _COLUMNS = ("file", "reading", "class", "confidence", "ms")
@@ -45,7 +45,7 @@ def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write
         paths: of the photos that will come: the longest makes the first column as wide as it is.
         say: takes a line.
     """
-    file_width = max(len(_COLUMNS[0]), *(len(str(path)) for path in paths))
+    file_width = max(len(_COLUMNS[0]), *(len(file_text(path)) for path in paths))
     widths = (file_width, len(_NO_FILE), max(map(len, STAGE1_CLASSES)), len(_COLUMNS[3]), _NUMBER_WIDTH)
     read = count = 0
 
@@ -65,11 +65,11 @@ def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write
 def _cells(result: Result) -> tuple[str, ...]:
     found = result.recognition
     if found is None:
-        return str(result.path), _NO_FILE, "", "", ""
+        return file_text(result.path), _NO_FILE, "", "", ""
     milliseconds = f"{found.seconds['total'] * 1000:.0f}"
     if found.success:
-        return str(result.path), found.text, found.counter_class, f"{found.confidence:.2f}", milliseconds
-    return str(result.path), f"- {found.reason}", found.counter_class, "", milliseconds
+        return file_text(result.path), found.text, found.counter_class, f"{found.confidence:.2f}", milliseconds
+    return file_text(result.path), f"- {found.reason}", found.counter_class, "", milliseconds
 
 
 def as_dict(result: Result) -> dict:
@@ -91,21 +91,29 @@ def json_list(say: Callable[[str], object]) -> Iterator[Write]:
         nonlocal waiting
         # a comma stands between two objects, so each is said when it is known whether another follows
         say(f"{waiting}," if waiting else "[")
-        waiting = json.dumps(as_dict(result), indent=2, ensure_ascii=False)
+        waiting = json_text(as_dict(result), indent=2)
 
-    yield write
-    say(f"{waiting}\n]" if waiting else "[]")
+    try:
+        yield write
+    finally:
+        # an interrupted list is a whole one of what was read
+        say(f"{waiting}\n]" if waiting else "[]")
 
 
 @contextlib.contextmanager
 def csv_file(path: Path) -> Iterator[Write]:
-    """Writes one line a photo: file, success, reading, class, confidence, ms, reason.
+    """Writes one line a photo: file, success, reading, class, confidence, ms, reason; makes the folders above.
+
+    Interrupted, it keeps the lines that were written; after an error, what stood there before.
 
     Raises:
         UserError: the file cannot be written.
     """
-    # written beside and moved: a full disk leaves no half table
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # written beside and moved: a full disk leaves no half table. A device is written to as it is
+    in_place = path.exists() and not path.is_file()
+    unfinished = path if in_place else path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with _named(path):
             file = open(unfinished, "w", encoding="utf-8", newline="")
@@ -116,14 +124,22 @@ def csv_file(path: Path) -> Iterator[Write]:
                 with _named(path):
                     writer.writerow(cells)
 
+            def finish() -> None:
+                with _named(path):
+                    file.flush()
+                    if not in_place:
+                        unfinished.replace(path)
+
             write(_CSV_COLUMNS)
-            yield lambda result: write(_csv_cells(result))
-            with _named(path):
-                file.flush()
-        with _named(path):
-            unfinished.replace(path)
+            try:
+                yield lambda result: write(_csv_cells(result))
+            except KeyboardInterrupt:
+                finish()
+                raise
+            finish()
     finally:
-        unfinished.unlink(missing_ok=True)
+        if not in_place:
+            unfinished.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -138,7 +154,8 @@ def _named(path: Path) -> Iterator[None]:
 def _csv_cells(result: Result) -> tuple:
     found = result.recognition
     if found is None:
-        return result.path, False, "", "", "", "", result.error
+        return cell_text(file_text(result.path)), False, "", "", "", "", cell_text(result.error)
     confidence = f"{found.confidence:.4f}" if found.success else ""
     milliseconds = f"{found.seconds['total'] * 1000:.1f}"
-    return result.path, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason
+    name = cell_text(file_text(result.path))
+    return name, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason

@@ -3,7 +3,7 @@
 A folder of results holds
 
 - `plan.json`: which photos, in shards of how many, by which models; fixed when reading began,
-- `photos.txt`: their paths, one a line,
+- `photos.txt`: their paths, one a line; as a text of JSON where a line cannot hold a path as it is,
 - `results-00003-of-00120.jsonl`: the results of a finished shard, a line of JSON for each photo.
 """
 
@@ -20,6 +20,7 @@ from deploy.recognition.meter_reader import MeterReader
 from retinanet.bulk.outputs import as_dict
 from retinanet.bulk.stream import read_photos
 from retinanet.files import write_json, write_text, write_then_move
+from retinanet.foreign_text import json_text, printable
 
 PLAN, PHOTOS = "plan.json", "photos.txt"
 
@@ -65,7 +66,7 @@ class Plan:
         start = shard * self.shard_size
         with open(self.folder / PHOTOS, encoding="utf-8") as file:
             for line in itertools.islice(file, start, start + self.shard_size):
-                path = Path(line.rstrip("\n"))
+                path = Path(_path_of(line.rstrip("\n")))
                 yield photo_files.PhotoFile(path, Path(path.name))
 
 
@@ -99,7 +100,7 @@ def make_plan(folder: Path, sources: Sequence[Path], models: str, shard_size: in
     values = {field: value for field, value in dataclasses.asdict(plan).items() if field != "folder"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / PHOTOS, "".join(f"{path}\n" for path in paths))
+        write_text(folder / PHOTOS, "".join(f"{_line_of(str(path))}\n" for path in paths))
         # last: once it is there, the list of photos is whole
         write_json(begun, values)
     except OSError as error:
@@ -121,7 +122,7 @@ def read_shard(reader: MeterReader, plan: Plan, shard: int) -> int:
     try:
         with write_then_move(target, f".{os.getpid()}") as unfinished, open(unfinished, "w", encoding="utf-8") as file:
             for result in read_photos(reader, plan.photos(shard)):
-                file.write(json.dumps(as_dict(result), ensure_ascii=False) + "\n")
+                file.write(json_text(as_dict(result)) + "\n")
                 read += result.success
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
@@ -136,6 +137,15 @@ def _read_plan(folder: Path) -> Plan:
         return Plan(folder, **values)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: no plan of reading ({error!r}); remove the folder or give another one") from error
+
+
+def _line_of(path: str) -> str:
+    return path if printable(path) == path else json_text(path)
+
+
+def _path_of(line: str) -> str:
+    # paths are absolute: none begins with a quotation mark
+    return json.loads(line) if line.startswith('"') else line
 
 
 def _plain(value: object) -> str:

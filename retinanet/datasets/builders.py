@@ -15,7 +15,7 @@ from tqdm import tqdm
 from deploy.recognition.errors import UserError
 from retinanet.datasets.schema import SCHEMAS, Schema
 from retinanet.datasets.stored_examples import Example, Record, examples_of
-from retinanet.files import replace_folder
+from retinanet.files import lock_folder, replace_folder
 
 SPLITS = ("train", "validation", "test")
 VERSION = "1.0.0"
@@ -65,7 +65,21 @@ def build(
 
 
 def write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> dict[str, int]:
-    """Writes the examples as a dataset version into the folder; returns the number of examples in each split."""
+    """Writes the examples as a dataset version into the folder; returns the number of examples in each split.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    import tensorflow as tf
+
+    try:
+        return _write(examples, stage, folder)
+    except tf.errors.OpError as error:
+        # of TensorFlow's own files: their path, then the cause
+        raise OSError(error.message.rsplit("; ", 1)[-1]) from error
+
+
+def _write(examples: Iterable[Sequence[Example]], stage: int, folder: Path) -> dict[str, int]:
     import tensorflow_datasets as tfds
 
     schema = SCHEMAS[stage]
@@ -134,7 +148,8 @@ def _fields(example: Example, schema: Schema, image_id: int, first_object_id: in
         boxes = [tfds.features.BBox(*map(float, row)) for row in example.boxes]
     return {
         "image": example.image,
-        "image/filename": example.filename,
+        # bytes, as names need not be UTF-8
+        "image/filename": os.fsencode(example.filename),
         "image/id": image_id,
         "objects": [
             {"area": area, "bbox": box, "id": first_object_id + index, "is_crowd": False, "label": label}
@@ -148,16 +163,24 @@ def _complete_or_nothing(target: Path) -> Iterator[Path]:
     """Gives a folder to write into, which becomes the target if all goes well and vanishes otherwise."""
     made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     # A name with a dot and no digits first: dataset readers do not take it for a version.
-    partial = target.parent / f".incomplete-{target.name}-{os.getpid()}"
+    partial = target.parent / f".incomplete-{target.name}"
     try:
         try:
-            partial.mkdir(parents=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with lock_folder(target.parent):
+                # what a killed build left, the old dataset too if it came as far as that
+                for left in target.parent.glob(f".incomplete-{target.name}*"):
+                    shutil.rmtree(left)
+                partial.mkdir()
+                try:
+                    yield partial
+                    replace_folder(partial, target)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
         except OSError as error:
-            raise UserError(f"{target.parent}: cannot be written ({error.strerror}); give another --output") from error
-        yield partial
-        replace_folder(partial, target)
+            cause = error.strerror or error
+            raise UserError(f"{target.parent}: cannot be written ({cause}); give another --output") from error
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
         for folder in made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

@@ -18,28 +18,54 @@ def find_dataset(path: Path, stage: int) -> Path:
 
     Args:
         path: the data_dir, the dataset's folder, a config's folder or the version's folder. Of several versions the
-            newest counts, of several configs of one version the one written last.
+            newest counts, of several configs of one version the one written last. Where no dataset has our name, one
+            of another name counts whose features fit.
         stage: 1 or 2.
 
     Raises:
-        UserError: there is no such path, or no dataset of this stage in it.
+        UserError: there is no such path, or no dataset of this stage in it, or several of other names.
     """
     path, name = Path(path), SCHEMAS[stage].dataset_name
     if not path.exists():
         raise UserError(f"{path}: no such folder; expected a dataset {name} or the folder that holds it")
-    for root in (path, path / name):
-        versions = [root / INFO_FILE] if (root / INFO_FILE).is_file() else []
-        versions += [*root.glob(f"*/{INFO_FILE}"), *root.glob(f"*/*/{INFO_FILE}")] if root.is_dir() else []
-        infos = [file for file in versions if not _is_hidden(file.relative_to(root))]
-        named = [(file, _name_in(file)) for file in infos]
-        fitting = [file for file, found in named if found == name]
-        if fitting:
-            return max(fitting, key=_age_key).parent
-        # The version's or the dataset's folder was given, of another dataset. A data_dir may hold others beside ours.
-        if named and root == path and not (path / name).is_dir():
-            found = ", ".join(sorted({found for _, found in named}))
-            raise UserError(f"{path}: holds {found}; stage {stage} needs {name}")
+    found = {file: _name_in(file) for file in _info_files(path)}
+    fitting = [file for file, found_name in found.items() if found_name == name]
+    if fitting:
+        return max(fitting, key=_age_key).parent
+    problems, fitting_names = {}, {}
+    for found_name in sorted(set(found.values())):
+        version = max((file for file in found if found[file] == found_name), key=_age_key).parent
+        if _is_ours(found_name):
+            problems[found_name] = f"it is for stage {3 - stage}"
+            continue
+        unfit = _problems(_read_builder(version).info.features, stage)
+        if unfit:
+            problems[found_name] = "; ".join(unfit)
+        else:
+            fitting_names[found_name] = version
+    if len(fitting_names) > 1:
+        raise UserError(f"{path}: holds {', '.join(fitting_names)}, which all fit; give the folder of one of them")
+    if fitting_names:
+        return next(iter(fitting_names.values()))
+    if problems:
+        told = "; ".join(f"{found_name}: {problem}" for found_name, problem in problems.items())
+        raise UserError(f"{path}: holds {', '.join(problems)}; stage {stage} needs {name} or one that fits ({told})")
     raise UserError(f"{path}: holds no dataset {name}; expected {name}/<version>/{INFO_FILE} in it")
+
+
+def _is_ours(name: str) -> bool:
+    return any(name == schema.dataset_name for schema in SCHEMAS.values())
+
+
+def _info_files(path: Path) -> list[Path]:
+    """Returns the descriptions of all versions at or below a path: of a data_dir, a dataset, a config or a version."""
+    if not path.is_dir():
+        return []
+    levels = (INFO_FILE, f"*/{INFO_FILE}", f"*/*/{INFO_FILE}")
+    files = [file for level in levels for file in path.glob(level)]
+    # dataset/config/version in a data_dir; a folder of several data_dirs is none
+    files += [file for file in path.glob(f"*/*/*/{INFO_FILE}") if file.parents[2].name == _name_in(file)]
+    return [file for file in files if not _is_hidden(file.relative_to(path))]
 
 
 def load_split(paths: Sequence[Path], stage: int, split: str, decode_images: bool = True):
@@ -77,24 +103,39 @@ def load_split(paths: Sequence[Path], stage: int, split: str, decode_images: boo
             loaded = examples if loaded is None else loaded.concatenate(examples)
             count += builder.info.splits[name].num_examples
     if not count:
-        raise UserError(f"{', '.join(map(str, paths))}: the split {split} is empty; make the dataset with one")
+        raise UserError(f"{', '.join(map(str, paths))}: the split {split} is empty; {_help_for(split)}")
     return loaded, count
+
+
+def _help_for(split: str) -> str:
+    """Returns what gives a dataset a split that it lacks."""
+    remedy = (
+        "make_dataset.py label_studio gives each split a photo where there are three or more, or as --splits FILE.csv "
+        "says; a folder with a table has the column split"
+    )
+    if split in SPLIT_NAMES["validation"]:
+        return f"{remedy}; or give a dataset that has one as --validation_path"
+    return f"{remedy}; or make the dataset of more photos"
 
 
 def _builder(version: Path, stage: int):
     """Returns the dataset's builder, its features checked."""
+    builder = _read_builder(version)
+    problems = _problems(builder.info.features, stage)
+    if problems:
+        raise UserError(f"{version}: unfit for stage {stage}: {'; '.join(problems)}")
+    return builder
+
+
+def _read_builder(version: Path):
     import tensorflow_datasets as tfds
 
     if not (version / "features.json").is_file():
         raise UserError(f"{version}: features.json is missing; copy the whole folder of the dataset")
     try:
-        builder = tfds.builder_from_directory(version)
+        return tfds.builder_from_directory(version)
     except (ValueError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise UserError(f"{version}: cannot be read as a dataset ({error}); make it again") from error
-    problems = _problems(builder.info.features, stage)
-    if problems:
-        raise UserError(f"{version}: unfit for stage {stage}: {'; '.join(problems)}")
-    return builder
 
 
 def _problems(features, stage: int) -> list[str]:

@@ -4,6 +4,7 @@ They are cut before the windows are made as small as the datasets store them: th
 """
 
 import functools
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import PurePath
@@ -30,7 +31,7 @@ def part_of(crop: WindowCrop, seed: int) -> WindowCrop | None:
     Wheels of which less than MIN_VISIBLE is visible are left out of its boxes, as are a fraction and a point of which
     less than this share of the distance between wheels is.
     """
-    random = np.random.default_rng([seed, zlib.crc32(crop.name.encode()), 2])
+    random = np.random.default_rng([seed, zlib.crc32(os.fsencode(crop.name)), 2])
     boxes = np.asarray(crop.boxes_xyxy, np.float64).reshape(-1, 4)
     is_wheel = np.array([label not in (FRACTION_CLASS, POINT_CLASS) for label in crop.labels], bool)
     wheels = int(is_wheel.sum())

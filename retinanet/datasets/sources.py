@@ -23,6 +23,7 @@ class Request:
         count: records to make, where the source makes them.
         seed: of what is drawn.
         groups: a CSV file with the columns image and group, None without one.
+        splits: a CSV file with the columns image and split, None without one.
         models: folder of the exported models that find the digits of known readings; None for deploy/models.
     """
 
@@ -30,6 +31,7 @@ class Request:
     count: int | None = None
     seed: int = 0
     groups: Path | None = None
+    splits: Path | None = None
     models: Path | None = None
 
 
@@ -131,9 +133,9 @@ def _label_studio(request: Request, stage: int):
     from retinanet.datasets.label_studio import crops, photos
 
     if len(request.paths) == 4:
-        return photos.read_photos_with_boxes(*request.paths, groups=request.groups)
+        return photos.read_photos_with_boxes(*request.paths, groups=request.groups, splits=request.splits)
     read = photos.read_photos if stage == 1 else crops.read_crops
-    return read(*request.paths, groups=request.groups)
+    return read(*request.paths, groups=request.groups, splits=request.splits)
 
 
 def _russian_flats(request: Request):

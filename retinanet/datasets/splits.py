@@ -2,17 +2,49 @@
 
 import csv
 import hashlib
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+SPLIT_NAMES = ("train", "validation", "test")
 
 
 def split_by_hash(name: str) -> str:
     """Returns the split of a file or group without a given one: 80 % train, 10 % validation, 10 % test."""
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
+    share = _share(name)
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+
+
+def _share(name: str) -> float:
+    """Returns a number of 0..1 that is a name's for ever."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:4]) / 2**32
+
+
+def splits_of(groups: Iterable[str], counting: Collection[str] | None = None) -> dict[str, str]:
+    """Returns the split of each group: by its hash, but none is left empty where there are three groups or more.
+
+    An empty one takes the group that is nearest to it by its hash from the largest, so that the same groups always
+    fall into the same splits, and as few as possible move when others come.
+
+    Args:
+        groups: all of them.
+        counting: those that must not leave a split empty; all by default.
+    """
+    splits = {group: split_by_hash(group) for group in groups}
+    members = sorted(set(splits if counting is None else counting), key=lambda group: (_share(group), group))
+    if len(members) < len(SPLIT_NAMES):
+        return splits
+    for name in reversed(SPLIT_NAMES):
+        if any(splits[group] == name for group in members):
+            continue
+        sizes = Counter(splits[group] for group in members)
+        largest = [group for group in members if splits[group] == max(sizes, key=lambda split: sizes[split])]
+        splits[largest[0] if name == "train" else largest[-1]] = name
+    return splits
 
 
 def read_table(path: Path, columns: tuple[str, ...], filled: tuple[str, ...] | None = None) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 """Rectified windows for stage 2, cut from labelled photos the way recognition cuts them."""
 
 import functools
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import PurePath
@@ -39,11 +40,12 @@ def crops_of(photo: LabelledPhoto, variants: int, seed: int) -> list[WindowCrop]
     windows = [window for window in photo.windows if window.boxes and window.label in LEGIBLE_CLASSES]
     crops = []
     for index, window in enumerate(windows):
-        random = np.random.default_rng([seed, zlib.crc32(photo.name.encode()), index])
+        random = np.random.default_rng([seed, zlib.crc32(os.fsencode(photo.name)), index])
         for variant in range(variants if photo.split == "train" else 1):
             corners = jittered_corners(window.corners, random) if variant else window.corners
             suffix = f"_{index}" * (len(windows) > 1) + f"_{variant}" * bool(variant)
-            name = f"{PurePath(photo.name).stem}{suffix}.png"
+            path = PurePath(photo.name)
+            name = path.with_name(f"{path.stem}{suffix}.png").as_posix()
             crops.append(_crop(photo, window, expand_corners(corners, *WINDOW_MARGIN), name))
     return crops
 

@@ -1,6 +1,6 @@
 """Fits the confidence to what came out right, so that it is a probability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,11 +88,18 @@ def cross_validated(
     return result
 
 
-def write_confidence(path: Path, model: ConfidenceModel) -> None:
+def write_confidence(path: Path, model: ConfidenceModel, made_from: Mapping[str, str] | None = None) -> None:
     """Writes the coefficients as `prepare_model.py` takes them.
+
+    Args:
+        path: of the JSON file.
+        model: the coefficients.
+        made_from: by stage the SHA-256 of the weights that they were fitted to, where known: `prepare_model.py` warns
+            when others come beside them.
 
     Raises:
         UserError: the file cannot be written.
     """
     weights = {name: round(weight, 5) for name, weight in zip(FEATURES, model.weights, strict=True)}
-    write_json(path, {"intercept": round(model.intercept, 5), "weights": weights})
+    fitted_to = {"fitted_to": dict(made_from)} if made_from else {}
+    write_json(path, {"intercept": round(model.intercept, 5), "weights": weights, **fitted_to})

@@ -1,8 +1,11 @@
 """A page of failures: for each its pictures, what was read and what is right, side by side on cards."""
 
+import os
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
+
+from retinanet.foreign_text import printable
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222; }
@@ -46,11 +49,12 @@ def failure_card(folder: str, pictures: Sequence[str], read: str, right: str, no
         right: what is right, plain text.
         notes: lines below, plain text.
     """
+    sources = {name: quote(os.fsencode(f"{folder}/{name}")) for name in pictures}
     images = "".join(
-        f"<img loading='lazy' src='{quote(f'{folder}/{name}')}' alt='{escape(name)}'>" for name in pictures
+        f"<img loading='lazy' src='{source}' alt='{escape(printable(name))}'>" for name, source in sources.items()
     )
     return (
         f"<div class='failure'>{images}<div class='text'><span>read</span>{read}</div>"
         f"<div class='text'><span>right</span>{escape(right)}</div>"
-        f"<small>{'<br>'.join(map(escape, notes))}</small></div>"
+        f"<small>{'<br>'.join(escape(printable(note)) for note in notes)}</small></div>"
     )

@@ -25,7 +25,9 @@ def failures_into(folder: Path) -> Draw:
     def draw(
         outcome: Outcome, photo: np.ndarray, outline: np.ndarray | None, corners: np.ndarray | None
     ) -> tuple[str, ...]:
-        stem = f"{outcome.source}_{90 * outcome.turns}_{Path(outcome.name).stem}"
+        stem = (
+            f"{outcome.source}_{90 * outcome.turns}_{Path(outcome.name).with_suffix('').as_posix().replace('/', '_')}"
+        )
         return write_failure(folder, stem, photo, outcome.recognition, outline, corners)
 
     return draw

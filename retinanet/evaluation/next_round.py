@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.photo_files import read_photo
-from retinanet.datasets.label_studio.tasks import write_tasks
+from retinanet.datasets.label_studio.tasks import names_below, write_tasks
 from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
 from retinanet.evaluation.failure_pictures import write_failure
 from retinanet.evaluation.outcomes import Outcome
@@ -27,13 +27,14 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
         outcomes: of all photos, named by their paths.
 
     Raises:
-        UserError: a file cannot be read or written, or two photos have the same name.
+        UserError: a file cannot be read or written, or a photo is given twice.
     """
     wrong = [outcome for outcome in outcomes if not outcome.text_right]
     copies = []
-    for outcome in wrong:
+    names = names_below([Path(outcome.name) for outcome in wrong])
+    for outcome, name in zip(wrong, names, strict=True):
         photo = Path(outcome.name)
-        copy = folder / PHOTOS / photo.name
+        copy = folder / PHOTOS / name
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(photo, copy)
@@ -42,9 +43,9 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
         copies.append((copy, outcome.recognition))
     write_tasks(folder / "tasks.json", copies)
     cards = []
-    for outcome in sorted(wrong, key=lambda outcome: -outcome.recognition.confidence):
-        path = Path(outcome.name)
-        pictures = write_failure(folder / PICTURES, path.name, read_photo(path), outcome.recognition)
+    for outcome, name in sorted(zip(wrong, names, strict=True), key=lambda pair: -pair[0].recognition.confidence):
+        photo = read_photo(outcome.name)
+        pictures = write_failure(folder / PICTURES, str(name), photo, outcome.recognition)
         cards.append(_card(outcome, pictures))
     title = f"{len(wrong)} of {len(outcomes)} photos read wrong"
     page = html_page(title, ["<p>The most confident first.</p>", failure_cards(cards)])

@@ -1,6 +1,5 @@
 """The evaluation as one HTML page: tables, charts, the confusion of digits, and the failures as pictures."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -12,7 +11,7 @@ from retinanet.evaluation.failure_page import failure_card, failure_cards, html_
 from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.tables import all_tables, confidences, confusion
 from retinanet.evaluation.text import MISSING, align
-from retinanet.files import write_text
+from retinanet.files import write_json, write_text
 
 FAILURES_FOLDER = "failures"
 _DIGITS = (*"0123456789", MISSING)
@@ -31,7 +30,7 @@ def write_report(folder: Path, outcomes: Sequence[Outcome]) -> Path:
     Raises:
         UserError: a file cannot be written.
     """
-    write_text(folder / "results.json", json.dumps([outcome.to_dict() for outcome in outcomes], indent=1))
+    write_json(folder / "results.json", [outcome.to_dict() for outcome in outcomes])
     metered = [outcome for outcome in outcomes if outcome.right]
     names = dict.fromkeys(outcome.source for outcome in metered)
     sets = {name: confidences([outcome for outcome in metered if outcome.source == name]) for name in names}

@@ -1,8 +1,9 @@
 """The recognition rate on labelled photos: how many are read wholly right, of those that Label Studio exports tell."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 from tqdm import tqdm
@@ -10,17 +11,28 @@ from tqdm import tqdm
 from deploy.recognition.classes import LEGIBLE_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
-from retinanet.datasets.label_studio.crops import CROP_PREFIX, WINDOW_NUMBER, photo_name
-from retinanet.datasets.label_studio.export import find_file, read_tasks, without_upload_prefix
+from retinanet.datasets.label_studio.crops import CropsOfPhotos
+from retinanet.datasets.label_studio.export import Task, find_file, read_tasks
+from retinanet.datasets.label_studio.names import (
+    CROP_PREFIX,
+    WINDOW_NUMBER,
+    PictureFolder,
+    photo_name,
+    plainest,
+    without_upload_prefix,
+)
 from retinanet.datasets.label_studio.photos import reading_text
 from retinanet.datasets.loading import load_split
 from retinanet.datasets.records import ReadingKind
 from retinanet.evaluation.intervals import wilson_interval
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.evaluation.text import score_text
+from retinanet.foreign_text import file_text
 
 COUNTER_CLASS = "analog"
 PERCENTILES = (50, 90, 99)
+# names told of those left out for one reason
+MOST_NAMES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +42,25 @@ class ReadablePhoto:
     Attributes:
         path: its file.
         readings: one for each analog window on it; `?` stands for a wheel that nobody can tell.
+        name: its path within the folder of the photos.
     """
 
     path: Path
     readings: tuple[str, ...]
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A photo, or a crop, that is labelled and not taken.
+
+    Attributes:
+        name: of the file.
+        reason: why, in words.
+    """
+
+    name: str
+    reason: str
 
 
 def as_dict(outcome: Outcome) -> dict:
@@ -50,7 +77,7 @@ def as_dict(outcome: Outcome) -> dict:
 
 def readable_photos(
     images: Path, stage1_export: Path, stage2_export: Path, dataset: Path | None = None
-) -> list[ReadablePhoto]:
+) -> tuple[list[ReadablePhoto], list[LeftOut]]:
     """Returns the photos with a window of class analog that both exports label, in the order of stage 1's export.
 
     Args:
@@ -59,37 +86,76 @@ def readable_photos(
         stage2_export: the JSON export of the project with the boxes on the crops `cropped_<file name>`.
         dataset: a stage-2 dataset; only photos of its test split are taken.
 
+    Returns:
+        The photos, and what is labelled but left out.
+
     Raises:
         UserError: an export cannot be read or is of the other stage, a photo is missing, the dataset is of the wrong
             stage, or no photo is left.
     """
-    texts: dict[str, list[tuple[int, str]]] = {}
-    for task in read_tasks(stage2_export, stage=2):
-        text = reading_text(task)
-        if text:
-            texts.setdefault(photo_name(task), []).append((_window_number(task.name), text))
+    tasks, pictures = read_tasks(stage1_export, stage=1), PictureFolder(images)
+    names = [(PurePosixPath(*task.folders) / task.name).as_posix() for task in tasks]
+    texts, left_out = _texts(read_tasks(stage2_export, stage=2), CropsOfPhotos(names), stage1_export)
     photos = []
-    for task in read_tasks(stage1_export, stage=1):
+    for number, task in enumerate(tasks):
         legible = [shape.label for shape in task.shapes if shape.label in LEGIBLE_CLASSES]
         readings = tuple(
             text
-            for number, text in texts.get(without_upload_prefix(task.name), ())
-            if number <= len(legible) and legible[number - 1] == COUNTER_CLASS
+            for window, text in texts.get(number, ())
+            if window <= len(legible) and legible[window - 1] == COUNTER_CLASS
         )
         if readings:
-            photos.append(ReadablePhoto(find_file(task, images), readings))
+            file = find_file(task, pictures)
+            photos.append(ReadablePhoto(file, readings, pictures.name(file)))
+            continue
+        classes = ", ".join(sorted({shape.label for shape in task.shapes}))
+        reason = f"no digits are labelled on a crop of it in {stage2_export.name}"
+        if COUNTER_CLASS not in legible:
+            reason = f"its windows are {classes}, not {COUNTER_CLASS}"
+        left_out.append(LeftOut(task.name, reason))
     if not photos:
         raise UserError(
             f"{stage1_export} and {stage2_export}: no photo of class {COUNTER_CLASS} is labelled in both; expected "
             f"crops called {CROP_PREFIX}<file name of the photo>"
         )
     if dataset is None:
-        return photos
-    names = _test_names(dataset)
-    chosen = [photo for photo in photos if names & _names_in_dataset(photo)]
+        return photos, left_out
+    in_test = _test_names(dataset)
+    chosen = [photo for photo in photos if _is_among(photo, in_test)]
     if not chosen:
         raise UserError(f"{dataset}: none of the {len(photos)} labelled photos is in its test split; give its exports")
-    return chosen
+    others = [photo for photo in photos if photo not in chosen]
+    return chosen, [*left_out, *(LeftOut(photo.name, f"not in the test split of {dataset}") for photo in others)]
+
+
+def _texts(
+    tasks: Sequence[Task], of_crops: CropsOfPhotos, stage1_export: Path
+) -> tuple[dict[int, list[tuple[int, str]]], list[LeftOut]]:
+    """Returns the texts on the crops of each photo with their windows' numbers, and crops of no photo."""
+    texts: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    left_out = []
+    for task in tasks:
+        number = of_crops.photo_of(task)
+        text = reading_text(task)
+        if number is None:
+            left_out.append(LeftOut(task.name, f"its photo {photo_name(task.name)} is not in {stage1_export.name}"))
+        elif text:
+            texts[number].append((_window_number(task.name), text))
+    return texts, left_out
+
+
+def left_out_text(left_out: Sequence[LeftOut]) -> str:
+    """Returns a line for each reason, with how many photos and some of their names."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for entry in left_out:
+        # what differs from photo to photo would make a line of each
+        reason = "its photo is not in stage 1's export" if entry.reason.startswith("its photo ") else entry.reason
+        by_reason[reason].append(file_text(entry.name))
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        lines.append(f"left out, {reason}: {len(names)} ({', '.join(names[:MOST_NAMES])}{more})")
+    return "\n".join(lines)
 
 
 def measure(
@@ -176,12 +242,21 @@ def _window_number(crop_name: str) -> int:
 def _test_names(dataset: Path) -> set[str]:
     """Returns the names of the photos whose windows are in the test split, without ending and prefixes."""
     examples, _ = load_split([dataset], 2, "test", decode_images=False)
-    names = (PurePath(example["image/filename"].decode()).name for example in examples.as_numpy_iterator())
-    plain = (without_upload_prefix(WINDOW_NUMBER.sub("", without_upload_prefix(name))) for name in names)
-    return {PurePath(without_upload_prefix(name.removeprefix(CROP_PREFIX))).stem for name in plain}
+    names = (example["image/filename"].decode(errors="surrogateescape") for example in examples.as_numpy_iterator())
+    return {_plain_stem(name) for name in names}
 
 
-def _names_in_dataset(photo: ReadablePhoto) -> set[str]:
-    """Returns the names that the dataset may give the photo's windows: of several each has its number at the end."""
-    stem = PurePath(without_upload_prefix(photo.path.name)).stem
-    return {stem, *(f"{stem}_{index}" for index in range(len(photo.readings)) if len(photo.readings) > 1)}
+def _plain_stem(name: str) -> str:
+    """Returns a photo's or a crop's path as it is however both were uploaded, without ending."""
+    path = PurePath(name)
+    return "/".join(map(plainest, (*path.parent.parts, PurePath(photo_name(path.name)).stem)))
+
+
+def _is_among(photo: ReadablePhoto, names: Iterable[str]) -> bool:
+    """Tells whether a dataset has the photo's windows: of several each has its number at the end of its name."""
+    whole = _plain_stem(photo.name or photo.path.name)
+    # the datasets of others, and older ones of ours, do not know of subfolders
+    stems = {whole, plainest(PurePath(without_upload_prefix(photo.path.name)).stem)}
+    if len(photo.readings) > 1:
+        stems |= {f"{stem}_{index}" for stem in stems for index in range(len(photo.readings))}
+    return not stems.isdisjoint(names)

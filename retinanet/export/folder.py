@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from deploy.recognition.manifest import (
     SAVEDMODEL,
     STAGES,
     check_models,
+    confidence,
+    fitted_to_others,
 )
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.networks import OnnxNetwork, OpenVinoNetwork
@@ -95,7 +98,7 @@ def export_models(
             }
             for name, model in models.items():
                 manifest[name] = _describe(model, keras_dir / f"{name}.keras")
-            manifest |= _describe_all(keras_dir, model_format)
+            manifest |= _describe_all(keras_dir, model_format, {name: manifest[name]["made_from"] for name in STAGES})
             if precision == INT8:
                 manifest["calibration"] = _export_int8(models, partial, manifest, calibration)
             else:
@@ -129,14 +132,37 @@ def _describe(model, source: Path) -> dict:
     }
 
 
-def _describe_all(keras_dir: Path, model_format: str) -> dict:
+def _describe_all(keras_dir: Path, model_format: str, made_from: dict[str, str]) -> dict:
     """Returns what is not of one stage: thresholds, the calibration if there is one, and packages."""
     described = {"settings": dataclasses.asdict(Settings())}
     calibration = keras_dir / "confidence.json"
     if calibration.is_file():
-        described["confidence"] = json.loads(calibration.read_text(encoding="utf-8"))
+        described["confidence"] = _confidence(calibration, made_from)
     described["packages"] = {name: importlib.metadata.version(name) for name in PACKAGES[model_format]}
     return described
+
+
+def _confidence(path: Path, made_from: dict[str, str]) -> dict:
+    """Returns the calibration for the manifest; says on stderr where it was fitted to other weights.
+
+    Raises:
+        UserError: the file is none of `calibrate.py`.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        confidence({"confidence": values})
+        others = fitted_to_others(values, made_from)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not as calibrate.py writes it ({error!r}); run it again or remove the file"
+        ) from error
+    if others:
+        print(
+            f"warning: {path} was fitted to other weights of {' and '.join(others)}: confidences will be off. Run "
+            "calibrate.py with these models, then this again",
+            file=sys.stderr,
+        )
+    return {"intercept": values["intercept"], "weights": values["weights"]}
 
 
 def _digest(path: Path) -> str:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import warnings
+import zipfile
 from collections.abc import Callable
 
 import keras
 import keras_cv
+import numpy as np
 
 from retinanet.config import ModelConfig
 
@@ -82,7 +84,8 @@ def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.M
 
     Args:
         config: tells the network, the size of its input and what of it is not trained.
-        weights: path of the network's ImageNet weights (`.weights.h5`); random weights without.
+        weights: path of the network's ImageNet weights, `.weights.h5` as Keras saves the whole network, or `.npz`
+            with the arrays `<layer>/<index>` of what the pyramid takes of it; random weights without.
 
     Raises:
         ValueError: the weights are another network's.
@@ -90,14 +93,16 @@ def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.M
     """
     parts = BACKBONES[config.backbone]
     network = parts.build()
-    if weights:
+    features = keras.Model(network.input, [network.get_layer(layer).output for layer in parts.pyramid_layers])
+    if weights and str(weights).endswith(".npz"):
+        _set_arrays(features, weights)
+    elif weights:
         _load_weights(network, weights)
     if config.frozen_until:
         for layer in network.layers:
             layer.trainable = False
             if layer.name == config.frozen_until:
                 break
-    features = keras.Model(network.input, [network.get_layer(layer).output for layer in parts.pyramid_layers])
     images = keras.Input((config.input_height, config.input_width, 3), name="images")
     scaled = keras.layers.Rescaling(parts.pixel_scale, parts.pixel_offset)(images)
     outputs = {
@@ -107,6 +112,21 @@ def pyramid_backbone(config: ModelConfig, weights: str | None = None) -> keras.M
     backbone = keras.Model(images, outputs, name="backbone")
     backbone.pyramid_level_inputs = {level: level for level in LEVELS}
     return backbone
+
+
+def _set_arrays(features: keras.Model, path: str) -> None:
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+    except (zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+        raise ValueError(f"no arrays of NumPy ({error})") from error
+    layers = [layer for layer in features.layers if layer.weights]
+    expected = [f"{layer.name}/{index}" for layer in layers for index in range(len(layer.weights))]
+    missing = [name for name in expected if name not in arrays]
+    if missing or len(arrays) != len(expected):
+        raise ValueError(f"its layers are others: {', '.join(missing[:3]) or 'more than there are'}")
+    for layer in layers:
+        layer.set_weights([arrays[f"{layer.name}/{index}"] for index in range(len(layer.weights))])
 
 
 def _load_weights(network: keras.Model, path: str) -> None:

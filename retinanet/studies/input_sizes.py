@@ -23,8 +23,6 @@ from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.networks import Detector, OpenVinoNetwork
 from retinanet import cli
 from retinanet.evaluation.outcomes import Outcome
-from retinanet.export import formats
-from retinanet.models.checkpoints import load_model
 from retinanet.studies import labelled_photos
 from retinanet.text_tables import markdown
 
@@ -48,6 +46,8 @@ def at_size(model, height: int, width: int):
 
 def openvino_network(model) -> OpenVinoNetwork:
     """Returns a model of a stage under OpenVINO in float32: from images to candidates, before suppression."""
+    from retinanet.export import formats
+
     config = model.model_config
     with tempfile.TemporaryDirectory() as folder:
         formats.write_openvino(formats.to_openvino(model), Path(folder) / OpenVinoNetwork.FILE)
@@ -110,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR", help="default: deploy/retinanet")
     args = parser.parse_args(argv)
     photos = labelled_photos.chosen(parser, args)
+    cli.import_tensorflow()
+    from retinanet.models.checkpoints import load_model
+
     models = [load_model(args.weights / f"stage{stage}.keras", stage) for stage in (1, 2)]
     fitted = args.weights / "confidence.json"
     confidence = manifest.confidence({"confidence": json.loads(fitted.read_text())} if fitted.is_file() else {})

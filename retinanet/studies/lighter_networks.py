@@ -17,14 +17,14 @@ from tqdm import tqdm
 
 from retinanet import cli
 from retinanet.config import STAGE1, STAGE2, ModelConfig
-from retinanet.models.backbones import BACKBONES
-from retinanet.models.stages import MODELS
 from retinanet.studies.input_sizes import openvino_network
 from retinanet.text_tables import markdown
 
 
 def variants(config: ModelConfig) -> dict[str, ModelConfig]:
     """Returns configurations by name, the given one first."""
+    from retinanet.models.backbones import BACKBONES
+
     channels, layers, levels = config.pyramid_channels, config.head_layers, len(config.strides)
     replace = dataclasses.replace
     others = {
@@ -65,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--rounds", type=cli.positive_int, default=100, help="pictures each network sees (default: 100)"
     )
     args = parser.parse_args(argv)
+    cli.import_tensorflow()
+    from retinanet.models.stages import MODELS
+
     table = [["stage", "network", "ms", "ratio"]]
     for config in (STAGE1, STAGE2):
         networks = {name: openvino_network(MODELS[config.stage](one)) for name, one in variants(config).items()}

@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet.cli import boolean, existing_path, positive_float, positive_int
+from deploy.recognition.errors import UserError
+from retinanet.cli import boolean, existing_path, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
-
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED_FOLDER = ROOT / "deploy" / "retinanet"
+from retinanet.files import lock_file
+from retinanet.training import starts
+from retinanet.training.starts import ROOT
 
 
 def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: TrainingConfig, description: str) -> None:
@@ -45,25 +46,50 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     arguments = parser.parse_args(argv)
     if arguments.output.suffix != ".keras":
         parser.error(f"--output: expected a file name that ends in .keras, got {arguments.output}")
+    if arguments.resume_training and arguments.initial_weights:
+        parser.error("--initial_weights: a resumed training goes on from --output; leave one of both out")
+    start = arguments.initial_weights or starts.IMAGENET
+    weights = None if arguments.resume_training else starts.weights_file(start, stage)
+    with lock_file(arguments.output, "training"):
+        print(_beginning(stage, arguments.output, arguments.resume_training, start), flush=True)
+        import_tensorflow()
+        from retinanet.training.loop import TrainingRun, train
 
-    from retinanet.training.loop import TrainingRun, train
-
-    tuned = ("epochs", "batch_size", "learning_rate")
-    best = train(
-        TrainingRun(
-            stage=stage,
-            dataset_paths=arguments.dataset_path,
-            validation_paths=arguments.validation_path or arguments.dataset_path,
-            output=arguments.output,
-            logs=arguments.logs,
-            resume=arguments.resume_training,
-            initial_weights=arguments.initial_weights,
-            defaults=defaults,
-            given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},
-            seed=arguments.seed,
+        tuned = ("epochs", "batch_size", "learning_rate")
+        best = train(
+            TrainingRun(
+                stage=stage,
+                dataset_paths=arguments.dataset_path,
+                validation_paths=arguments.validation_path or arguments.dataset_path,
+                output=arguments.output,
+                logs=arguments.logs,
+                resume=arguments.resume_training,
+                initial_weights=weights,
+                defaults=defaults,
+                given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},
+                seed=arguments.seed,
+            )
         )
-    )
     print(f"state: {arguments.output}\nbest weights: {best}")
+
+
+def _beginning(stage: int, output: Path, resume: bool, start: str) -> str:
+    """Returns in a line what a training begins with, and what becomes of the state that stands at the output.
+
+    Raises:
+        UserError: there is nothing to resume.
+    """
+    if resume:
+        if not output.is_file():
+            raise UserError(
+                f"{output}: nothing to resume: train first with --resume_training False, from ImageNet weights, or add "
+                f"--initial_weights {starts.SHIPPED} to go on from those that came with the project"
+            )
+        return f"stage {stage} goes on from {output}"
+    line = f"stage {stage} starts from {starts.told(start, stage)}"
+    if output.is_file():
+        line += f"; what stands at {output} is kept as {starts.previous_path(output).name}"
+    return line
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, stage: int, defaults: TrainingConfig) -> None:
@@ -89,16 +115,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, stage: int, defaults
     parser.add_argument("--batch_size", type=positive_int, help=f"({defaults.batch_size})")
     parser.add_argument(
         "--initial_weights",
-        type=existing_path,
-        metavar="FILE",
-        default=shipped_weights(stage),
-        help="a .keras file of this stage, or ImageNet weights of its backbone (.weights.h5) "
-        f"(default: deploy/retinanet/stage{stage}.keras if it is there)",
+        metavar="imagenet|shipped|none|FILE",
+        help="imagenet: those of the backbone, the rest at random (default); shipped: those in deploy/retinanet, to "
+        "fine-tune them; none: random; or a .keras file of this stage, or one of its backbone (.weights.h5, .npz)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of order and augmentation (0)")
-
-
-def shipped_weights(stage: int) -> Path | None:
-    """Returns the path of the weights that came with the project; None where there are none."""
-    path = SHIPPED_FOLDER / f"stage{stage}.keras"
-    return path if path.is_file() else None

@@ -12,11 +12,13 @@ import keras
 from deploy.recognition.errors import UserError
 from retinanet.config import ModelConfig, TrainingConfig
 from retinanet.datasets.input_pipeline import training_batches, validation_batches
+from retinanet.files import keep_copy
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model, save_atomically
 from retinanet.models.detector import detector
 from retinanet.models.stages import MODELS
 from retinanet.training.epoch_metrics import METRICS
+from retinanet.training.starts import BACKBONE_ENDINGS, best_path, previous_path
 
 
 class DivergedError(UserError):
@@ -32,8 +34,8 @@ class TrainingRequest:
         dataset_paths: datasets to train on, all together.
         validation_paths: datasets whose validation split is looked at after each epoch.
         logs: folder of the TensorBoard logs.
-        initial_weights: a `.keras` file of the same stage, or ImageNet weights of the backbone (`.weights.h5`);
-            None starts from random weights.
+        initial_weights: a `.keras` file of the same stage, or weights of the backbone (`.weights.h5`, `.npz`); None
+            starts from random weights.
         defaults: what a fresh training uses where nothing is given; a resumed one goes on with its own values.
         seed: of the order and the augmentation.
     """
@@ -65,6 +67,9 @@ class TrainingRun(TrainingRequest):
 def train(run: TrainingRun) -> Path:
     """Trains a stage; returns the path of the best weights.
 
+    What a fresh training finds at its output is kept beside it, as `<name>.previous.keras` with its best weights, when
+    its own first epoch is done.
+
     Raises:
         UserError: nothing to resume, a file of the other stage, a dataset that does not fit, or a loss that is not
             a number any more. The files of the epochs before stay as they are.
@@ -87,6 +92,7 @@ def train(run: TrainingRun) -> Path:
     )
     print(f"stage {run.stage}: {count} training examples, {validation_count} for validation, {steps} steps an epoch")
     _compile(model, config, steps)
+    print("compiling the training step, about half a minute", flush=True)
     # KerasCV names its input and is given the pictures alone, as its own documentation does.
     warnings.filterwarnings("ignore", message="The structure of `inputs` doesn't match")
     model.fit(
@@ -99,20 +105,15 @@ def train(run: TrainingRun) -> Path:
             _StopAtNaN(),
             _Metrics(run.stage, validation),
             keras.callbacks.TensorBoard(os.fspath(run.logs), write_graph=False),
-            _Checkpoint(run.output, METRICS[run.stage].best),
+            _Checkpoint(run.output, METRICS[run.stage].best, keep_previous=not run.resume),
         ],
     )
     return best_path(run.output)
 
 
-def best_path(output: Path) -> Path:
-    """Returns where the best weights of a training state stand."""
-    return output.with_name(f"{output.stem}_best.keras")
-
-
 def _fresh_model(run: TrainingRun) -> keras.Model:
     backbone_weights, weights = None, run.initial_weights
-    if weights and weights.name.endswith(".weights.h5"):
+    if weights and weights.name.endswith(BACKBONE_ENDINGS):
         backbone_weights, weights = os.fspath(weights), None
     model_class = MODELS[run.stage]
     try:
@@ -203,9 +204,10 @@ class _Metrics(keras.callbacks.Callback):
 class _Checkpoint(keras.callbacks.Callback):
     """Saves the whole state after each epoch, and the weights alone when they are the best so far."""
 
-    def __init__(self, path: Path, best_metric: str):
+    def __init__(self, path: Path, best_metric: str, keep_previous: bool):
         super().__init__()
         self.path = path
+        self.keep_previous = keep_previous
         self.metric = f"val_{best_metric}"
 
     def on_epoch_end(self, epoch, logs=None):
@@ -219,6 +221,11 @@ class _Checkpoint(keras.callbacks.Callback):
             "best": max(value, state.get("best", -math.inf)),
             "history": history,
         }
+        if self.keep_previous:
+            previous = previous_path(self.path)
+            keep_copy(best_path(self.path), best_path(previous))
+            keep_copy(self.path, previous)
+            self.keep_previous = False
         if is_best:
             save_atomically(self.model, best_path(self.path), include_optimizer=False)
         save_atomically(self.model, self.path)

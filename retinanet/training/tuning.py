@@ -12,10 +12,12 @@ from keras_tuner import errors
 
 from deploy.recognition.errors import UserError
 from retinanet.datasets.loading import find_dataset, load_split
+from retinanet.files import lock_folder
 from retinanet.models.checkpoints import load_model
 from retinanet.training.epoch_metrics import METRICS
 from retinanet.training.hparams_log import log_experiment, log_trial
-from retinanet.training.loop import DivergedError, TrainingRequest, TrainingRun, best_path, train
+from retinanet.training.loop import DivergedError, TrainingRequest, TrainingRun, train
+from retinanet.training.starts import best_path
 from retinanet.training.trials import Trial
 
 SETTINGS_FILE = "tuning.json"
@@ -45,9 +47,19 @@ def tune(tuning: Tuning) -> list[Trial]:
     """Trains once with every learning rate that has not been tried yet; returns all trials in the order of the grid.
 
     Raises:
-        UserError: a dataset or weights do not fit, the folder holds another tuning, or every trial failed.
+        UserError: a dataset or weights do not fit, the folder holds another tuning or one that
+            is at work, or every trial failed.
     """
     _check(tuning)
+    try:
+        tuning.logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{tuning.logs}: cannot be made: {error.strerror}; give another --logs") from error
+    with lock_folder(tuning.logs):
+        return _search(tuning)
+
+
+def _search(tuning: Tuning) -> list[Trial]:
     _claim_folder(tuning)
     tuner = _Trainings(tuning, oracle=_Grid(tuning), directory=tuning.logs, project_name=PROJECT)
     try:
@@ -194,7 +206,6 @@ def _claim_folder(tuning: Tuning) -> None:
                 "give --overwrite True to drop them, or another --logs"
             )
         return
-    tuning.logs.mkdir(parents=True, exist_ok=True)
     figure = METRICS[tuning.stage].best
     shown = {"epoch_loss": "validation loss", f"epoch_{figure}": figure.replace("_", " ")}
     log_experiment(tuning.logs, {PARAMETER: sorted(tuning.learning_rates)}, shown)

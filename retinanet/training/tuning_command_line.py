@@ -5,9 +5,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinanet.cli import boolean, positive_float, positive_int
+from retinanet.cli import boolean, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
-from retinanet.training.command_line import ROOT, SHIPPED_FOLDER, add_training_arguments
+from retinanet.training import starts
+from retinanet.training.command_line import add_training_arguments
+from retinanet.training.starts import ROOT
 
 LEARNING_RATES = (1e-3, 5e-4, 1e-4, 5e-5, 1e-5)
 EPOCHS = 5
@@ -20,6 +22,9 @@ def tune_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tra
         UserError: see `tuning.tune`.
     """
     arguments = parse_args(argv, stage, defaults, description)
+    weights = starts.weights_file(arguments.initial_weights, stage)
+    print(f"each trial of stage {stage} starts from {starts.told(arguments.initial_weights, stage)}", flush=True)
+    import_tensorflow()
     from retinanet.training.trials import best_trial, table
     from retinanet.training.tuning import Tuning, tune
 
@@ -32,7 +37,7 @@ def tune_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tra
             epochs=arguments.epochs,
             batch_size=arguments.batch_size,
             logs=arguments.logs,
-            initial_weights=arguments.initial_weights,
+            initial_weights=weights,
             defaults=defaults,
             seed=arguments.seed,
             overwrite=arguments.overwrite,
@@ -51,7 +56,8 @@ def parse_args(
     name = f"stage{stage}"
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_training_arguments(parser, stage, defaults)
-    parser.set_defaults(batch_size=defaults.batch_size)  # every trial starts anew, so none has one of its own
+    # every trial starts anew, so none has a batch size of its own
+    parser.set_defaults(batch_size=defaults.batch_size, initial_weights=starts.IMAGENET)
     parser.add_argument(
         "--learning_rates",
         nargs="+",
@@ -91,7 +97,6 @@ def _training_arguments(arguments: argparse.Namespace, defaults: TrainingConfig,
         words += ["--validation_path", *map(str, arguments.validation_path)]
     if arguments.batch_size != defaults.batch_size:
         words += ["--batch_size", str(arguments.batch_size)]
-    weights = arguments.initial_weights
-    if weights and weights.parent != SHIPPED_FOLDER:
-        words += ["--initial_weights", str(weights)]
+    if arguments.initial_weights != starts.IMAGENET:
+        words += ["--initial_weights", arguments.initial_weights]
     return shlex.join([*words, "--learning_rate", f"{rate:g}"])

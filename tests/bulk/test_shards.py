@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +104,17 @@ def test_a_broken_plan_is_one_line(photos, tmp_path):
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(UserError, match="plan.json: no plan of reading"):
         make_plan(tmp_path, [photos], "v1", 5)
+
+
+def test_odd_names_keep_their_lines(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = ["\udcff.png", "two\nlines.png", "\x1b[31m.png", '"quoted".png', "plain.png"]
+    for number, name in enumerate(names):
+        Image.fromarray(np.full((32, 32, 3), number, np.uint8)).save(tmp_path / "a.png")
+        (tmp_path / "a.png").rename(folder / name)
+    plan = make_plan(tmp_path / "readings", [folder], "v1", 2)
+    assert (plan.count, [read_shard(Reader(), plan, shard) for shard in range(plan.shards)]) == (5, [2, 2, 1])
+    lines = [line for shard in range(3) for line in plan.result_file(shard).read_text().splitlines()]
+    assert {Path(json.loads(line)["file"]).name for line in lines} == set(names)
+    assert f"{folder}/plain.png" in (plan.folder / "photos.txt").read_text().splitlines()

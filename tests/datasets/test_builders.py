@@ -1,3 +1,10 @@
+import dataclasses
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +14,9 @@ from deploy.recognition.errors import UserError
 from retinanet.datasets import builders, loading, stored_examples
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow, Pending, WindowCrop
 from retinanet.datasets.schema import SCHEMAS
+from retinanet.files import lock_folder
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stripes:
@@ -201,6 +211,9 @@ def test_wrong_paths_name_what_is_there(datasets, tmp_path):
         loading.find_dataset(tmp_path / "none", 1)
     with pytest.raises(UserError, match="holds no dataset meter_values_dataset_stage1"):
         loading.find_dataset(tmp_path, 1)
+    # several data_dirs: none of them is taken in silence
+    with pytest.raises(UserError, match="holds no dataset meter_values_dataset_stage2"):
+        loading.find_dataset(datasets, 2)
     for part in ("", "meter_values_dataset_stage2", "meter_values_dataset_stage2/1.0.0"):
         with pytest.raises(UserError, match="holds meter_values_dataset_stage2; stage 1 needs"):
             loading.find_dataset(datasets / "first" / part, 1)
@@ -269,3 +282,117 @@ def test_unfit_features_are_named(tmp_path):
     (tmp_path / "b" / "features.json").unlink()
     with pytest.raises(UserError, match="features.json is missing"):
         loading.load_split([tmp_path / "b"], 2, "train")
+
+
+def renamed(tmp_path, monkeypatch, name, stage=2):
+    """A dataset of the stage under a name of the user's own."""
+    (example,) = stored_examples.examples_of(crop() if stage == 2 else photo(), stage, 1, 0)
+    folder = tmp_path / name / "1.0.0"
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setitem(SCHEMAS, stage, dataclasses.replace(SCHEMAS[stage], dataset_name=name))
+        builders.write([[example]], stage, folder)
+    return folder
+
+
+def test_a_dataset_of_another_name_counts_by_its_features(tmp_path, monkeypatch):
+    folder = renamed(tmp_path, monkeypatch, "my_meters")
+    for path in (folder, folder.parent, tmp_path):
+        assert loading.find_dataset(path, 2) == folder
+        assert loading.load_split([path], 2, "train")[1] == 1
+        with pytest.raises(UserError, match=r"holds my_meters; stage 1 needs .*bbox has shape \(4,\), expected \(12,"):
+            loading.find_dataset(path, 1)
+    # one of each stage in a folder: each is found by what it holds
+    windows = renamed(tmp_path, monkeypatch, "windows", stage=1)
+    assert loading.find_dataset(tmp_path, 1) == windows and loading.find_dataset(tmp_path, 2) == folder
+    renamed(tmp_path, monkeypatch, "others")
+    with pytest.raises(UserError, match="holds my_meters, others, which all fit; give the folder of one"):
+        loading.find_dataset(tmp_path, 2)
+    # one of our name comes first
+    own, _ = builders.build([crop()], 2, tmp_path, workers=1)
+    assert loading.find_dataset(tmp_path, 2) == own
+
+
+def test_an_empty_split_names_what_helps(datasets):
+    with pytest.raises(UserError, match="the split test is empty; .*--splits FILE.csv"):
+        loading.load_split([datasets / "first"], 2, "test")
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(tmp_path):
+    folder, _ = builders.build([crop("old.png")], 2, tmp_path, workers=1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    large = [dataclasses.replace(crop(f"{number}.png"), load=lambda: noise) for number in range(20)]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="meter_values_dataset_stage2: cannot be written"):
+            builders.build(large, 2, tmp_path, workers=1, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read(folder)[0]["image/filename"] == b"old.png"
+    assert [entry.name for entry in folder.parent.iterdir()] == ["1.0.0"]
+
+
+def test_two_builds_of_one_dataset_do_not_meet(tmp_path):
+    folder, _ = builders.build([crop()], 2, tmp_path, workers=1)
+    with lock_folder(folder.parent), pytest.raises(UserError, match="another process is writing there"):
+        builders.build([crop()], 2, tmp_path, workers=1, overwrite=True)
+    assert read(folder)[0]["image/filename"] == b"c.png"
+
+
+BUILDS = """
+import sys
+from pathlib import Path
+from retinanet.datasets import builders
+from tests.datasets.test_builders import crop
+for number in range(1000):
+    builders.build([crop(f"{number}.png")] * 3, 2, Path(sys.argv[1]), workers=1, overwrite=True)
+    if not number:
+        print("writing", flush=True)
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [31, 350])
+def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path, milliseconds):
+    command = [sys.executable, "-c", BUILDS, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout.readline() == "writing\n"
+    time.sleep(milliseconds / 1000)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    folder = loading.find_dataset(tmp_path, 2)
+    names = {example["image/filename"] for example in read(folder)}
+    assert len(read(folder)) >= 3 and len(names) == 1
+    builders.build([crop("after.png")], 2, tmp_path, workers=1, overwrite=True)
+    assert [entry.name for entry in folder.parent.iterdir()] == ["1.0.0"]
+    assert read(folder)[0]["image/filename"] == b"after.png"
+
+
+def test_odd_names_are_stored_as_they_are(tmp_path):
+    folder, _ = builders.build([crop("\udcff\n.png")], 2, tmp_path, workers=1)
+    assert read(folder)[0]["image/filename"] == b"\xff\n.png"
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_workers_of_a_killed_build_end_with_it(tmp_path):
+    command = [sys.executable, ROOT / "make_dataset.py", "synthetic", "--stage", "2", "--count", "3000"]
+    command += ["--workers", "2", "--output", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    # its bar moves once the workers work
+    while not process.stderr.read(40).strip().startswith("stage 2:   0%"):
+        pass
+    process.stderr.read(400)
+    workers = [pid for pid in children(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert not [entry for entry in tmp_path.rglob("*") if entry.name == "1.0.0"]

@@ -1,4 +1,6 @@
 import json
+import unicodedata
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -103,6 +105,9 @@ def stage2_export(tmp_path, crops, extent, corners, fraction=True):
         ("/data/local-files/?d=dir/x.jpg", ("x.jpg",)),
         ("/data/local-files/?d=dir%2Fx%20y.jpg", ("x y.jpg",)),
         ("https://host/a/x%20y.jpg?X-Amz-Expires=1", ("x y.jpg",)),
+        ("/data/local-files/?d=photos%5Cmeter%201%5Cx.jpg", ("x.jpg",)),
+        ("/data/local-files/?d=photos/%FFx.jpg", ("\udcffx.jpg",)),
+        ("s3://bucket/x#1.jpg", ("x#1.jpg",)),
     ],
 )
 def test_file_names_of_urls(url, names):
@@ -294,3 +299,135 @@ def test_missing_export_photo_and_other_picture_are_named(tmp_path):
     (photos / "x.jpg").unlink()
     with pytest.raises(UserError, match="1.json: task 1: no file x.jpg in"):
         read_photos(photos, export)
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "in_export"),
+    [
+        ("WhatsApp Image 2024-05-01 at 10.00.00 (1).jpg", "WhatsApp_Image_2024-05-01_at_10.00.00_1.jpg"),
+        ("счётчик № 5.jpg", "счётчик__5.jpg"),
+        ("счётчик № 5.jpg", unicodedata.normalize("NFD", "счётчик № 5.jpg")),
+        (unicodedata.normalize("NFD", "счётчик.jpg"), "счётчик.jpg"),
+        ("первый.jpg", "первыи.jpg"),
+        ("x.jpg", "x.jpg"),
+    ],
+)
+def test_uploads_are_found_under_the_names_that_they_had(tmp_path, on_disk, in_export):
+    photos, export, corners = stage1_project(tmp_path, with_name=on_disk)
+    content = json.loads(export.read_text())
+    content[0]["data"]["image"] = f"/data/upload/7/ab12cd34-{quote(in_export)}"
+    export.write_text(json.dumps(content))
+    (photo,) = read_photos(photos, export)
+    assert photo.name == on_disk
+    (crop,) = write_crops([photo], tmp_path / "crops")
+    size = cv2.imread(str(crop)).shape[1::-1]
+    boxes = write_export(
+        tmp_path / "2.json",
+        task(f"/data/upload/8/0123abcd-cropped_{quote(in_export)}", box([0.1, 0.2, 0.2, 0.8], "5", size=size)),
+    )
+    (with_boxes,) = read_photos_with_boxes(photos, export, tmp_path / "crops", boxes)
+    assert with_boxes.windows[0].readings == ("5",)
+    (cut,) = read_crops(tmp_path / "crops", boxes)
+    assert (cut.group, cut.split) == (with_boxes.group, with_boxes.split)
+
+
+def test_equal_names_in_subfolders_are_told_apart_by_their_folders(tmp_path):
+    photo, corners = draw(0)
+    entries = []
+    for number, folder in enumerate(("a", "b"), start=1):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        save(tmp_path / "photos" / folder / "x.jpg", photo)
+        url = f"/data/local-files/?d=photos%5C{folder}%5Cx.jpg"
+        entries.append(task(url, polygon(corners, (WIDTH, HEIGHT)), number=number))
+    export = write_export(tmp_path / "1.json", *entries)
+    records = read_photos(tmp_path / "photos", export)
+    assert [record.name for record in records] == ["a/x.jpg", "b/x.jpg"]
+    assert [record.group for record in records] == ["a/x.jpg", "b/x.jpg"]
+    crops = write_crops(records, tmp_path / "crops")
+    assert [crop.relative_to(tmp_path / "crops").as_posix() for crop in crops] == ["a/cropped_x.jpg", "b/cropped_x.jpg"]
+    upload = write_export(tmp_path / "2.json", task("/data/upload/7/ab12cd34-x.jpg", polygon(corners, (WIDTH, HEIGHT))))
+    with pytest.raises(UserError, match="2.json: task 1: ab12cd34-x.jpg may be a/x.jpg or b/x.jpg in .*rename them"):
+        read_photos(tmp_path / "photos", upload)
+
+
+def annotated(*annotations):
+    return {"id": 17, "data": {"image": "s3://b/x.jpg"}, "annotations": list(annotations)}
+
+
+def test_ground_truth_wins_and_differing_annotations_are_told(tmp_path, capsys):
+    size = (100, 100)
+    one, other = polygon(WINDOW / 4, size), polygon(WINDOW / 5, size)
+    again = json.loads(json.dumps({**one, "id": "another"}))
+    again["value"]["points"][0][0] += 0.001
+    first, second, true = {"result": [one]}, {"result": [other]}, {"result": [other], "ground_truth": True}
+    for annotations, expected, warned in (
+        ([first, second], WINDOW / 400, True),
+        ([first, true], WINDOW / 500, False),
+        ([first, {"result": [again]}], WINDOW / 400, False),
+        ([first, {**second, "was_cancelled": True}], WINDOW / 400, False),
+    ):
+        export = write_export(tmp_path / f"{len(capsys.readouterr().err)}.json", annotated(*annotations))
+        (only,) = read_tasks(export, 1)
+        np.testing.assert_allclose(only.shapes[0].corners, expected, atol=1e-4)
+        said = capsys.readouterr().err
+        assert ("task 17: its annotations differ; the first one is taken" in said) == warned
+        assert len(said.splitlines()) == warned
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('[{"id": 9, "image": "/data/upload/1/x.jpg", "label": [{"points": []}], "annotation_id": 4}]', "as JSON-MIN"),
+        ("[" * 100_000 + "]" * 100_000, "not JSON"),
+        (json.dumps([annotated({"result": ["x"]})]), "task 17: .*expected data.image"),
+        (
+            json.dumps([annotated({"result": [{**polygon(WINDOW, (9, 9)), "original_width": float("inf")}]})]),
+            "understood",
+        ),
+        (json.dumps([annotated({"result": [{**polygon(WINDOW, (9, 9)), "original_width": 10**400}]})]), "understood"),
+        (json.dumps([annotated({"result": [polygon(WINDOW * np.nan, (9, 9))]})]), "coordinates that are no numbers"),
+        (json.dumps([annotated({"result": [polygon(WINDOW, (400, 240), LONG)]})]), "label xxx"),
+        (
+            json.dumps([{"data": {"image": LONG}, "annotations": [{"result": [polygon(WINDOW, (400, 240))]}]}]),
+            "no file xxx",
+        ),
+        (
+            json.dumps([{"data": {"image": "a\u0000b"}, "annotations": [{"result": [polygon(WINDOW, (400, 240))]}]}]),
+            "no file",
+        ),
+        (json.dumps([{"data": {"image": [LONG]}, "annotations": [{"result": [{}]}]}]), "task 1: .*expected data.image"),
+    ],
+)
+def test_odd_exports_are_one_short_line(tmp_path, text, cause):
+    (tmp_path / "e.json").write_text(text)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(UserError, match=cause) as error:
+        read_photos(tmp_path / "photos", tmp_path / "e.json")
+    assert len(str(error.value)) < 700 and "\n" not in str(error.value)
+
+
+def test_small_sets_have_a_photo_in_each_split_and_a_table_says_which(tmp_path):
+    photo, corners = draw(0)
+    entries = []
+    for number in range(3):
+        save(tmp_path / "photos" / f"{number}.jpg", photo)
+        entries.append(task(f"s3://b/{number}.jpg", polygon(corners, (WIDTH, HEIGHT)), number=number))
+    export = write_export(tmp_path / "1.json", *entries)
+    assert {record.split for record in read_photos(tmp_path / "photos", export)} == {"train", "validation", "test"}
+    table = tmp_path / "splits.csv"
+    table.write_text("image;split\n0.jpg;val\n1.jpg;test\n2.jpg;train\n")
+    splits = [record.split for record in read_photos(tmp_path / "photos", export, splits=table)]
+    assert splits == ["validation", "test", "train"]
+    groups = tmp_path / "groups.csv"
+    groups.write_text("image,group\n0.jpg,a\n1.jpg,a\n2.jpg,b\n")
+    with pytest.raises(UserError, match="splits.csv: the group a is in two splits, validation and test"):
+        read_photos(tmp_path / "photos", export, groups, table)
+    table.write_text("image,split\n0.jpg,all\n1.jpg,test\n2.jpg,train\n")
+    with pytest.raises(UserError, match="splits.csv: 0.jpg has the split 'all'; expected train, val or test"):
+        read_photos(tmp_path / "photos", export, splits=table)
+    table.write_text("image,split\n0.jpg,train\n")
+    with pytest.raises(UserError, match="splits.csv: has no line for 1.jpg; every labelled photo needs its split"):
+        read_photos(tmp_path / "photos", export, splits=table)

@@ -115,10 +115,55 @@ def test_a_crop_from_elsewhere_is_refused(tasks, photos):
         read_tasks(exported(tasks[1]), stage=2)
 
 
-def test_two_photos_of_one_name_are_refused(photos, tmp_path):
+def test_a_photo_given_twice_is_refused(photos, tmp_path):
     nothing = MeterReader(fake_meters.models()).read(np.asarray(Image.open(photos / "b.png")))
-    with pytest.raises(UserError, match="b.png: more than one photo has this name"):
-        write_tasks(tmp_path / "tasks.json", [(photos / "b.png", nothing), (tmp_path / "b.png", nothing)])
+    with pytest.raises(UserError, match="b.png: given 2 times"):
+        write_tasks(tmp_path / "tasks.json", [(photos / "b.png", nothing), (photos / "b.png", nothing)])
+
+
+def test_photos_of_one_name_in_subfolders_come_back(tmp_path):
+    """Two meters, each in a folder of its own, both called 1.png, the second one upside down."""
+    read = []
+    for number, turns in enumerate((0, 2)):
+        file = tmp_path / "photos" / f"№ {number}" / "1.png"
+        file.parent.mkdir(parents=True)
+        picture = np.rot90(fake_meters.meter_photo(CORNERS, 600, 400), turns)
+        Image.fromarray(np.ascontiguousarray(picture)).save(file)
+        read.append((file, MeterReader(fake_meters.models()).read(np.ascontiguousarray(picture))))
+    tasks = write_tasks(tmp_path / "tasks.json", read)
+    assert {file.relative_to(tasks[2]).as_posix() for file in tasks[2].rglob("*.png")} == {
+        "№ 0/cropped_1.png",
+        "№ 1/cropped_1.png",
+    }
+    exports = exported(tasks[0]), exported(tasks[1])
+    photos = read_photos_with_boxes(tmp_path / "photos", exports[0], tasks[2], exports[1])
+    found = {photo.name: photo for photo in photos}
+    assert set(found) == {"№ 0/1.png", "№ 1/1.png"}
+    assert len({photo.group for photo in photos}) == 2
+    for number, (_, recognition) in enumerate(read):
+        window = found[f"№ {number}/1.png"].windows[0]
+        assert window.readings == (recognition.text,)
+        assert polygon_iou(window.corners, recognition.corners) > 0.97
+    crops = read_crops(tasks[2], exports[1])
+    assert {crop.name: crop.group for crop in crops} == {
+        f"№ {number}/cropped_1.png": found[f"№ {number}/1.png"].group for number in range(2)
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["\udcff.png", "=1+1.png", "two\nlines.png", "\x1b[31m.png", "back\\slash.png", "a#?&%41.png"]
+)
+def test_odd_names_come_back(tmp_path, name):
+    file = tmp_path / "photos" / name
+    file.parent.mkdir()
+    picture = fake_meters.meter_photo(CORNERS, 600, 400)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(file)
+    tasks = write_tasks(tmp_path / "tasks.json", [(file, MeterReader(fake_meters.models()).read(picture))])
+    (photo,) = read_photos_with_boxes(file.parent, exported(tasks[0]), tasks[2], exported(tasks[1]))
+    assert photo.name == name and photo.windows[0].readings == (TEXT,)
+    (crop,) = read_crops(tasks[2], exported(tasks[1]))
+    assert crop.name == f"cropped_{name}".replace("\\", "") and crop.group == photo.group and crop.load().ndim == 3
 
 
 def test_recognize_writes_tasks(photos, tmp_path, monkeypatch, capsys):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import calibrate as script
 from deploy.recognition import exported_models
 from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
 from deploy.recognition.errors import UserError
+from deploy.recognition.manifest import fitted_to_others
 from deploy.recognition.photo_files import read_photo
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
 from retinanet.datasets.sources import MEASURED, Measure
@@ -88,6 +90,19 @@ def test_written_coefficients_are_those_that_models_take(tmp_path):
     assert content == {"intercept": 0.25, "weights": dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))}
 
 
+def test_weights_that_the_coefficients_were_not_fitted_to_are_told(tmp_path):
+    file, fitted = tmp_path / "confidence.json", {"stage1": "a", "stage2": "b"}
+    write_confidence(file, ConfidenceModel(), fitted)
+    assert fitted_to_others(json.loads(file.read_text()), fitted) == []
+    assert fitted_to_others(json.loads(file.read_text()), {"stage1": "a", "stage2": "c"}) == ["stage2"]
+    # files of before say nothing
+    write_confidence(file, ConfidenceModel())
+    assert fitted_to_others(json.loads(file.read_text()), fitted) == []
+
+
+WEIGHTS = {"stage1": "a", "stage2": "b"}
+
+
 def test_script(monkeypatch, tmp_path, capsys):
     corners = fake_meters.turned_corners((400, 300), 300, 75, 12)
     photo = fake_meters.meter_photo(corners, 800, 600)
@@ -96,12 +111,15 @@ def test_script(monkeypatch, tmp_path, capsys):
         window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
         photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
     monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
-    monkeypatch.setattr(exported_models, "load_models", lambda folder: fake_meters.models())
+    monkeypatch.setattr(
+        exported_models, "load_models", lambda folder: dataclasses.replace(fake_meters.models(), made_from=WEIGHTS)
+    )
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
     printed = capsys.readouterr().out
     assert "24 answers on photos of 24 meters, 50.0% right" in printed
     content = json.loads(output.read_text())
+    assert content["fitted_to"] == WEIGHTS
     # all photos are alike: the weights cannot tell right from wrong, and half of the answers are right
     assert max(abs(value) for value in content["weights"].values()) < 0.01
     assert content["intercept"] == pytest.approx(0, abs=0.01)

@@ -14,7 +14,7 @@ from deploy.recognition.recognition import Recognition
 from retinanet.datasets import builders
 from retinanet.datasets.records import WindowCrop
 from retinanet.evaluation.readers import ServerReader
-from retinanet.evaluation.recognition_rate import ReadablePhoto, outcome_of, readable_photos, summary
+from retinanet.evaluation.recognition_rate import ReadablePhoto, left_out_text, outcome_of, readable_photos, summary
 from tests import fake_meters
 
 EXPORTS = Path(__file__).resolve().parents[1] / "data" / "label_studio"
@@ -64,7 +64,7 @@ def test_summary_has_shares_intervals_and_percentiles():
 
 
 def test_real_exports_give_the_analog_photos_that_both_label():
-    photos = readable_photos(EXPORTS / "photos", EXPORTS / "stage1.json", EXPORTS / "stage2.json")
+    photos, left_out = readable_photos(EXPORTS / "photos", EXPORTS / "stage1.json", EXPORTS / "stage2.json")
     assert {photo.path.name: photo.readings for photo in photos} == {
         "brick_wall.jpg": ("33350,224",),
         "cellar.jpg": ("0611,94",),
@@ -83,7 +83,10 @@ def test_dataset_restricts_to_its_test_split(tmp_path):
     names = {"cropped_cellar.jpg": "train", "0123abcd-cropped_dark.jpg": "test", "two_meters_1.png": "test"}
     builders.build([crop(name, split) for name, split in names.items()], 2, tmp_path, workers=1)
     exports = (EXPORTS / "photos", EXPORTS / "stage1.json", EXPORTS / "stage2.json")
-    photos = readable_photos(*exports, tmp_path)
+    photos, left_out = readable_photos(*exports, tmp_path)
+    told = left_out_text(left_out)
+    assert f"left out, not in the test split of {tmp_path}: 3 (brick_wall.jpg, cellar.jpg, cold_water.jpg)" in told
+    assert "its windows are digital, not analog: 1 (display.jpg)" in told
     assert sorted(photo.path.name for photo in photos) == ["dark.jpg", "two_meters.jpg"]
     builders.build([crop("cropped_other.jpg", "test")], 2, tmp_path, workers=1, overwrite=True)
     with pytest.raises(UserError, match="none of the 5 labelled photos is in its test split"):

@@ -15,7 +15,7 @@ from deploy.recognition.recognition import NO_METER
 from deploy.recognition.settings import Settings
 from retinanet.datasets.synthetic.examples import EXAMPLES
 from retinanet.datasets.synthetic.photos import draw_photo
-from retinanet.export.folder import export_models
+from retinanet.export.folder import _confidence, export_models
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "deploy" / "retinanet"
@@ -112,3 +112,20 @@ def test_a_killed_export_leaves_the_models_as_they_are(models, tmp_path):
     process.stdout.close()
     assert check_models(tmp_path / "models") == before
     assert json.loads((tmp_path / "models" / "manifest.json").read_text()) == before
+
+
+def test_a_confidence_fitted_to_other_weights_is_told(tmp_path, capsys):
+    file = tmp_path / "confidence.json"
+    values = json.loads((SHIPPED / "confidence.json").read_text())
+    own = {"stage1": "a", "stage2": "b"}
+    file.write_text(json.dumps({**values, "fitted_to": {"stage1": "a", "stage2": "c"}}))
+    assert set(_confidence(file, own)) == {"intercept", "weights"}
+    assert "confidence.json was fitted to other weights of stage2: confidences will be off" in capsys.readouterr().err
+    for fitted_to in ({}, {"fitted_to": own}):
+        file.write_text(json.dumps({**values, **fitted_to}))
+        _confidence(file, own)
+    assert not capsys.readouterr().err
+    for content in ("[]", "{", '{"intercept": 1}'):
+        file.write_text(content)
+        with pytest.raises(UserError, match="confidence.json: not as calibrate.py writes it"):
+            _confidence(file, own)

@@ -1,9 +1,13 @@
 import csv
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -108,17 +112,93 @@ def test_results_stream_out(photos, monkeypatch, capsys):
     assert said[-1] == "0 of 2 photos read" and len(said) == 4
 
 
-def test_an_interrupted_run_leaves_no_half_csv(photos, tmp_path, monkeypatch):
+def test_an_interrupted_run_keeps_what_was_read(photos, tmp_path, monkeypatch, capsys):
     def results(reader, files, finish, batch_size):
         yield outputs.Result(files[0].path, Recognition(False, "no_meter", seconds={"total": 0.1}))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stream, "read_photos", results)
+    table = tmp_path / "new" / "folder" / "table.csv"
+    with pytest.raises(KeyboardInterrupt):
+        recognize.main([str(photos), "--csv", str(table), "--json"])
+    with open(table, newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["file"], row["reason"]) == (str(photos / "a.png"), "no_meter")
+    assert [path.name for path in table.parent.iterdir()] == ["table.csv"]
+    output = capsys.readouterr()
+    assert f"{table}: holds the 1 of 2 photos that were read" in output.err
+    assert len(json.loads(output.out)) == 1
+
+
+def test_a_failed_run_leaves_no_half_csv(photos, tmp_path, monkeypatch):
+    def results(reader, files, finish, batch_size):
+        yield outputs.Result(files[0].path, Recognition(False, "no_meter", seconds={"total": 0.1}))
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(stream, "read_photos", results)
     table = tmp_path / "table.csv"
     table.write_text("the last one")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(UserError):
         recognize.main([str(photos), "--csv", str(table)])
     assert table.read_text() == "the last one" and list(tmp_path.glob("*table*")) == [table]
+
+
+def test_what_a_folder_holds_besides_photos_is_counted_by_kind(photos, capsys):
+    for name in ("a.mov", "more/b.MOV", "notes.txt", "LICENSE", ".hidden.jpg"):
+        (photos / name).write_text("")
+    recognize.main([str(photos)])
+    told = "skipped 5 files that are no photos: 2 .mov, 1 .txt, 1 without an ending, 1 hidden"
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line]
+    assert line.startswith(f"{photos}: skipped 5") and sorted(line.split(": ")[2].split(", ")) == sorted(
+        told.split(": ")[1].split(", ")
+    )
+
+
+# what people, cameras and attackers call files
+ODD_NAMES = [b"\xff\xfe.png", b"=cmd|x!A1.png", b"+1.png", b"-1.png", b"@SUM.png", b"two\nlines.png",
+             b"\x1b[31mred.png", b"back\\slash.png", "№ й.png".encode(), "\u202egnp.png".encode()]  # fmt: skip
+
+
+def test_odd_names_of_files_lose_nothing_and_run_nothing(photos, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ODD_NAMES:
+        shutil.copy(photos / "a.png", os.path.join(os.fsencode(folder), name))
+    (folder / "\x1b[2Jbad.jpg").write_text("")
+    monkeypatch.chdir(folder)
+    names = sorted(os.fsdecode(name) for name in os.listdir(b"."))
+    recognize.main([*(f"./{name}" for name in names), "--csv", "../table.csv", "--json", "--label_studio", "../t.json"])
+    output = capsys.readouterr()
+    assert "\x1b" not in output.out + output.err and output.out.encode()
+    assert [entry["file"] for entry in json.loads(output.out)] == names
+    with open("../table.csv", newline="", encoding="utf-8") as file:
+        content = file.read()
+    assert "\x1b" not in content and "\n" not in content.replace("\r\n", "")
+    cells = [row["file"] for row in csv.DictReader(content.splitlines())]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+    assert [shown_again(cell) for cell in cells] == [os.fsencode(name) for name in names]
+    tasks = json.loads(Path("../t.json").read_text())
+    found = {parse_qs(urlsplit(task["data"]["image"]).query, errors="surrogateescape")["d"][0] for task in tasks}
+    assert found == {str(folder / name)[1:] for name in names if "bad" not in name}
+    capsys.readouterr()
+    recognize.main([f"./{name}" for name in names])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(names) + 2 and all(line.isprintable() for line in lines)
+
+
+def shown_again(cell):
+    """The bytes of a name from its cell."""
+    cell = cell[1:] if cell.startswith("'") else cell
+    pattern = r"\\(n|r|t|\\|x[0-9a-f]{2}|u[0-9a-f]{4})"
+    named = {"n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\"}
+
+    def sign(match):
+        word = match[1]
+        if word[0] == "x":
+            return bytes([int(word[1:], 16)]).decode(errors="surrogateescape")
+        return (named[word] if word in named else chr(int(word[1:], 16)).encode()).decode()
+
+    return os.fsencode(re.sub(pattern, sign, cell))
 
 
 def test_csv_and_annotated_pictures(photos, tmp_path, capsys):
@@ -136,7 +216,7 @@ def test_csv_and_annotated_pictures(photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--csv", "nowhere/x.csv"], "there is no folder"),
+        (["--csv", "photos"], "expected a file, found a folder"),
         (["--annotate", "photos/a.png"], "expected a folder, found a file"),
     ],
 )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from retinanet.config import STAGE1, STAGE2
+from retinanet.models import stages
 from retinanet.studies import lighter_networks
 
 
@@ -33,7 +34,7 @@ def test_times_are_told_apart(monkeypatch):
 
 def test_table(monkeypatch, capsys):
     monkeypatch.setattr(lighter_networks, "openvino_network", lambda model: model)
-    monkeypatch.setattr(lighter_networks, "MODELS", dict.fromkeys((1, 2), lambda config: lambda picture: None))
+    monkeypatch.setattr(stages, "MODELS", dict.fromkeys((1, 2), lambda config: lambda picture: None))
     monkeypatch.setattr(
         lighter_networks, "milliseconds", lambda networks, picture, rounds: dict.fromkeys(networks, 2.0)
     )

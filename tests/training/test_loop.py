@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import resource
+import shutil
 import zipfile
 
 import keras
@@ -9,13 +11,13 @@ import pytest
 import train_stage1
 import train_stage2
 from deploy.recognition.errors import UserError
-from retinanet.config import STAGE1, STAGE2
+from retinanet.config import STAGE1, STAGE1_TRAINING, STAGE2
 from retinanet.datasets import builders
 from retinanet.datasets.synthetic.photos import photos
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model, save_atomically
 from retinanet.models.stage1 import Stage1RetinaNet
-from retinanet.training import loop
+from retinanet.training import loop, starts
 
 TRAIN = {1: train_stage1.main, 2: train_stage2.main}
 OTHER_BACKBONE = next(name for name in BACKBONES if name not in (STAGE1.backbone, STAGE2.backbone))
@@ -75,7 +77,7 @@ def test_resuming_goes_on_with_optimizer_and_epoch(trained):
 
 
 def test_resuming_without_a_file_says_so(dataset, tmp_path):
-    with pytest.raises(UserError, match="nothing to resume"):
+    with pytest.raises(UserError, match="nothing to resume: train first with --resume_training False"):
         train_stage1.main(
             ["--dataset_path", str(dataset), "--resume_training", "True", "--output", str(tmp_path / "none.keras")]
         )
@@ -106,6 +108,47 @@ def test_weights_of_another_backbone_are_refused(dataset, tmp_path):
         train_stage2.main(["--dataset_path", str(dataset), "--initial_weights", str(weights)])
 
 
+def test_a_fresh_training_keeps_the_state_that_stands_there(trained, tmp_path, capsys):
+    stage, arguments, state = trained
+    other = tmp_path / "state.keras"
+    for name in ("", "_best"):
+        shutil.copy(state.with_stem(f"{state.stem}{name}"), tmp_path / f"state{name}.keras")
+    contents = other.read_bytes(), (tmp_path / "state_best.keras").read_bytes()
+    TRAIN[stage]([*arguments, "--output", str(other), "--epochs", "1", "--resume_training", "False"])
+    first, *others = capsys.readouterr().out.splitlines()
+    assert "compiling the training step, about half a minute" in others
+    assert first == (
+        f"stage {stage} starts from ImageNet weights of its backbone, efficientnet_lite0; what stands at {other} is "
+        "kept as state.previous.keras"
+    )
+    kept = tmp_path / "state.previous.keras", tmp_path / "state.previous_best.keras"
+    assert tuple(path.read_bytes() for path in kept) == contents
+    assert other.read_bytes() != contents[0]
+    assert {path.name for path in tmp_path.iterdir()} == {"state.keras", "state_best.keras", *(k.name for k in kept)}
+
+
+@pytest.mark.parametrize("start", ["imagenet", "none"])
+def test_what_a_training_starts_from(monkeypatch, start, tmp_path):
+    run = loop.TrainingRun(
+        stage=1,
+        dataset_paths=(),
+        validation_paths=(),
+        output=tmp_path / "a.keras",
+        logs=tmp_path,
+        resume=False,
+        initial_weights=starts.weights_file(start, 1),
+        defaults=STAGE1_TRAINING,
+    )
+    keras.utils.set_random_seed(1)
+    model = loop._fresh_model(run)
+    with np.load(starts.imagenet_weights(1)) as arrays:
+        stem, deep = arrays["stem_conv/0"], arrays["block7a_project_conv/0"]
+    layers = {layer.name: layer for layer in model.get_layer("backbone")._flatten_layers()}
+    for name, array in (("stem_conv", stem), ("block7a_project_conv", deep)):
+        assert np.array_equal(layers[name].get_weights()[0], array) == (start == "imagenet")
+    assert not layers["stem_conv"].trainable and layers["block7a_project_conv"].trainable
+
+
 @pytest.fixture(scope="module")
 def model():
     model = Stage1RetinaNet()
@@ -126,6 +169,74 @@ def test_damaged_and_foreign_files_are_named(model, tmp_path):
         load_model(foreign, 1)
     with pytest.raises(UserError, match="no such file"):
         load_model(tmp_path / "missing.keras", 1)
+
+
+def _rewritten(path, target, change):
+    """The file with its description changed."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            content = source.read(name)
+            copy.writestr(name, json.dumps(change(json.loads(content))) if name == "config.json" else content)
+    return target
+
+
+def _edited(**changes):
+    def change(description):
+        description["config"]["model_config"].update(changes)
+        return description
+
+    return change
+
+
+LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "config": {"function": {"class_name": "__lambda__"}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_edited(backbone="../../x"), "the backbone '../../x', expected one of efficientnet_lite0"),
+        (_edited(backbone=["x"]), "the backbone"),
+        (_edited(input_height=10**9), "the input size"),
+        (_edited(input_height="224"), "expected whole numbers"),
+        (_edited(strides=[7]), "the strides"),
+        (_edited(anchor_scales=[float("nan")]), "anchors that are no numbers"),
+        (_edited(more=1), "unexpected keyword"),
+        (lambda description: {**description, **LAMBDA}, "not one of this project"),
+        (lambda description: {**description, "config": "Stage1RetinaNet"}, "not as this project writes models"),
+        (lambda description: {**LAMBDA, "name": "Stage1RetinaNet"}, "not one of this project"),
+        (lambda description: {**description, "registered_name": "os>system"}, "not one of this project"),
+        (lambda description: ["Stage1RetinaNet"], "not one of this project"),
+        (lambda description: {**description, "compile_config": {"optimizer": LAMBDA}}, "not as this project writes"),
+        (lambda description: {**description, "compile_config": 3}, "not as this project writes"),
+    ],
+)
+def test_crafted_files_are_one_line(model, tmp_path, change, message):
+    path = tmp_path / "stage1.keras"
+    save_atomically(model, path)
+    with pytest.raises(UserError, match=message) as error:
+        load_model(_rewritten(path, tmp_path / "crafted.keras", change), 1)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_weights_of_other_shapes_are_one_line(model, tmp_path):
+    path = tmp_path / "stage1.keras"
+    save_atomically(model, path)
+    with pytest.raises(UserError, match="not as this project writes models") as error:
+        load_model(_rewritten(path, tmp_path / "crafted.keras", _edited(pyramid_channels=32)), 1)
+    assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(model, tmp_path):
+    path = tmp_path / "stage1.keras"
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="stage1.keras: cannot be written: File too large; what stood there"):
+            save_atomically(model, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old" and [file.name for file in tmp_path.iterdir()] == ["stage1.keras"]
 
 
 def test_weights_come_back_as_they_were(model, tmp_path):

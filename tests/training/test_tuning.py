@@ -79,7 +79,7 @@ def test_every_rate_is_a_fresh_training_of_its_own(fake, arguments, dataset, tmp
     assert [run.resume for run in fake.runs] == [False] * 3
     assert len({run.logs for run in fake.runs}) == 3
     assert fake.runs[0].given == {"learning_rate": 1e-3, "epochs": 2, "batch_size": 4}
-    assert fake.runs[0].initial_weights.name == "stage2.keras"
+    assert fake.runs[0].initial_weights.name == "efficientnet_lite0.npz"
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines if line.endswith("%") or line.endswith("best")]
     assert rows == [

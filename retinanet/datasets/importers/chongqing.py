@@ -4,6 +4,7 @@ Layout: `images/train_N.jpg`, `labels/train_N.txt` with eight numbers (the windo
 the reading's top-left) and the valid readings, and an optional `splits.csv` with the columns image, split.
 """
 
+import os
 import re
 import zlib
 from pathlib import Path
@@ -70,4 +71,4 @@ def one_of(readings: list[str], name: str) -> str:
     A wheel between two digits appears with both of them among the readings. Over many photos as many are taken for the
     one as for the other, and what learns from them is left in doubt, as people are.
     """
-    return readings[zlib.crc32(name.encode()) % len(readings)]
+    return readings[zlib.crc32(os.fsencode(name)) % len(readings)]

@@ -1,6 +1,7 @@
 """Importer of Label Studio projects: photos with window polygons, and with the boxes labelled on their crops."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -20,20 +21,19 @@ from deploy.recognition.photo_files import read_photo
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.corner_order import order_corners
-from retinanet.datasets.label_studio.crops import WHEEL_LABELS, direction_in_crop, photo_name
+from retinanet.datasets.label_studio.crops import WHEEL_LABELS, CropsOfPhotos, direction_in_crop
 from retinanet.datasets.label_studio.export import (
     Shape,
     Task,
     check_proportions,
     find_file,
-    group_lookup,
     read_tasks,
-    without_upload_prefix,
 )
+from retinanet.datasets.label_studio.grouping import groups_and_splits
+from retinanet.datasets.label_studio.names import PictureFolder
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 from retinanet.datasets.row_text import row_text
 from retinanet.datasets.source_photos import photo_loader, photo_size
-from retinanet.datasets.splits import split_by_hash
 
 # Crops are recognised in their photo by their grey values, seen this small.
 MATCH_SIZE = (48, 96)
@@ -43,7 +43,9 @@ MIN_CORRELATION = 0.5
 MIN_CROP_OVERLAP = 0.1
 
 
-def read_photos(photos: Path, export: Path, groups: Path | None = None) -> list[LabelledPhoto]:
+def read_photos(
+    photos: Path, export: Path, groups: Path | None = None, splits: Path | None = None
+) -> list[LabelledPhoto]:
     """Returns the labelled photos of stage 1, in the export's order.
 
     Polygons start anywhere and run either way. Here, where nothing but the polygon is known, the reading's top-left
@@ -52,26 +54,39 @@ def read_photos(photos: Path, export: Path, groups: Path | None = None) -> list[
     Args:
         photos: the folder of the photos.
         export: the JSON export of the project with the polygons.
-        groups: a CSV file with the columns image and group: photos of one meter go into one split. Without it every
-            photo goes into a split by its name.
+        groups: a CSV file with the columns image and group, see `groups_and_splits`.
+        splits: a CSV file with the columns image and split.
 
     Raises:
         UserError: a file is missing or a label does not follow the format.
     """
-    group_of = group_lookup(groups)
-    records = []
+    pictures, records = PictureFolder(photos), []
     for task in read_tasks(export, stage=1):
-        photo = find_file(task, photos)
+        photo = find_file(task, pictures)
         size = photo_size(photo)
         check_proportions(task, photo, size)
         windows = tuple(LabelledWindow(_likely_order(shape.corners * size), shape.label) for shape in task.shapes)
-        group = group_of(task.name)
-        records.append(LabelledPhoto(photo.name, photo_loader(photo), split_by_hash(group), group, windows))
-    return records
+        records.append(LabelledPhoto(pictures.name(photo), photo_loader(photo), "", "", windows))
+    return _with_splits(records, groups, splits)
+
+
+def _with_splits(
+    records: list[LabelledPhoto], groups: Path | None, splits: Path | None, counting: Collection[int] | None = None
+) -> list[LabelledPhoto]:
+    belongs = groups_and_splits([record.name for record in records], groups, splits, counting)
+    return [
+        dataclasses.replace(record, group=group, split=split)
+        for record, (group, split) in zip(records, belongs, strict=True)
+    ]
 
 
 def read_photos_with_boxes(
-    photos: Path, photo_export: Path, crops: Path, crop_export: Path, groups: Path | None = None
+    photos: Path,
+    photo_export: Path,
+    crops: Path,
+    crop_export: Path,
+    groups: Path | None = None,
+    splits: Path | None = None,
 ) -> list[LabelledPhoto]:
     """Returns the photos of stage 1 with what is labelled on their crops of stage 2.
 
@@ -84,21 +99,26 @@ def read_photos_with_boxes(
         crops: the folder of the crops, `cropped_<file name of the photo>`.
         crop_export: the JSON export of the project with the boxes.
         groups: as for `read_photos`.
+        splits: the same. Without it no split is without a photo with a crop, from three such groups on.
 
     Raises:
         UserError: a file is missing, a label does not follow the format, or a crop does not show a window of its
             photo.
     """
-    tasks: dict[str, list[Task]] = {}
+    records, pictures = read_photos(photos, photo_export, groups, splits), PictureFolder(crops)
+    of_crops = CropsOfPhotos([record.name for record in records])
+    tasks: dict[int, list[Task]] = {}
     for task in read_tasks(crop_export, stage=2):
-        tasks.setdefault(photo_name(task), []).append(task)
-    records = []
-    for photo in read_photos(photos, photo_export, groups):
+        number = of_crops.photo_of(task)
+        if number is not None:
+            tasks.setdefault(number, []).append(task)
+    for number, of_photo in tasks.items():
+        photo = records[number]
         windows = photo.windows
-        for task in tasks.get(without_upload_prefix(photo.name), ()):
-            windows = _with_boxes(windows, photo.load(), find_file(task, crops), task)
-        records.append(dataclasses.replace(photo, windows=windows))
-    return records
+        for task in of_photo:
+            windows = _with_boxes(windows, photo.load(), find_file(task, pictures), task)
+        records[number] = dataclasses.replace(photo, windows=windows)
+    return _with_splits(records, groups, splits, tasks)
 
 
 def _likely_order(corners: np.ndarray) -> np.ndarray:

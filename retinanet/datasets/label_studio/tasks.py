@@ -1,8 +1,9 @@
 """Label Studio tasks with predictions as pre-annotations, to be corrected there instead of labelled from nothing."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import numpy as np
@@ -19,7 +20,7 @@ from deploy.recognition.geometry import (
 from deploy.recognition.recognition import Recognition
 from deploy.recognition.settings import WINDOW_MARGIN
 from retinanet.datasets.label_studio.crops import write_crops
-from retinanet.datasets.label_studio.export import CROP_CORNERS
+from retinanet.datasets.label_studio.export import CROP_CORNERS, CROP_PHOTO
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
 from retinanet.datasets.source_photos import photo_loader, photo_size
 from retinanet.files import write_json
@@ -39,30 +40,28 @@ def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple
 
     Args:
         file: of stage 1's tasks, ending in `.json`. Those of stage 2 go to `<name>_stage2.json` and their crops into
-            the folder `<name>_crops` beside it.
+            the folder `<name>_crops` beside it, in subfolders as the photos are.
         photos: photo files with what was read on them.
 
     Returns:
         The files of stage 1's and stage 2's tasks, and the folder of the crops.
 
     Raises:
-        UserError: two photos have the same name, or a file cannot be read or written.
+        UserError: a photo is given twice, or a file cannot be read or written.
     """
-    names = Counter(path.name for path, _ in photos)
-    if names and names.most_common(1)[0][1] > 1:
-        raise UserError(
-            f"{names.most_common(1)[0][0]}: more than one photo has this name; exports tell photos apart by their "
-            "names, so rename one or give one folder at a time"
-        )
+    names = names_below([path for path, _ in photos])
     crops = file.with_name(f"{file.stem}_crops")
     stage1, stage2 = [], []
-    for path, recognition in sorted(photos, key=lambda photo: photo[1].confidence):
+    order = sorted(range(len(photos)), key=lambda number: photos[number][1].confidence)
+    for number in order:
+        path, recognition = photos[number]
         size = np.array(photo_size(path))
         stage1.append(_task(path, _window_shapes(recognition, size), recognition.confidence, size))
         if recognition.corners is not None and recognition.counter_class in LEGIBLE_CLASSES:
-            crop, corners = _write_crop(path, recognition, crops)
+            crop, corners = _write_crop(path, names[number], recognition, crops)
             shapes = _digit_shapes(recognition, corners)
             task = _task(crop, shapes, recognition.confidence, np.array(photo_size(crop)))
+            task["data"][CROP_PHOTO] = _url(path)
             task["data"][CROP_CORNERS] = np.round(corners / size, 5).tolist()
             stage2.append(task)
     stage2_file = file.with_name(f"{file.stem}_stage2.json")
@@ -73,7 +72,7 @@ def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple
 
 def _task(picture: Path, shapes: list[dict], score: float, size: np.ndarray) -> dict:
     """Returns a task with its prediction; without shapes there is none."""
-    task = {"data": {"image": LOCAL_FILES + quote(str(picture.resolve().as_posix()).lstrip("/"))}}
+    task = {"data": {"image": _url(picture)}}
     place = {
         "from_name": FROM_NAME,
         "to_name": TO_NAME,
@@ -85,6 +84,24 @@ def _task(picture: Path, shapes: list[dict], score: float, size: np.ndarray) -> 
         results = [{"id": f"shape{number}", **place, **shape} for number, shape in enumerate(shapes, start=1)]
         task["predictions"] = [{"model_version": MODEL_VERSION, "score": round(score, 4), "result": results}]
     return task
+
+
+def _url(picture: Path) -> str:
+    return LOCAL_FILES + quote(os.fsencode(picture.resolve()).lstrip(b"/"))
+
+
+def names_below(paths: Sequence[Path]) -> list[PurePosixPath]:
+    """Returns the paths from the lowest folder on that holds all of them.
+
+    Raises:
+        UserError: one is given twice.
+    """
+    whole = [path.resolve() for path in paths]
+    for path, times in Counter(whole).items():
+        if times > 1:
+            raise UserError(f"{path}: given {times} times; give each photo once")
+    root = os.path.commonpath([path.parent for path in whole]) if whole else ""
+    return [PurePosixPath(path.relative_to(root)) for path in whole]
 
 
 def _window_shapes(recognition: Recognition, size: np.ndarray) -> list[dict]:
@@ -115,9 +132,9 @@ def _digit_shapes(recognition: Recognition, corners: np.ndarray) -> list[dict]:
     return shapes
 
 
-def _write_crop(path: Path, recognition: Recognition, folder: Path) -> tuple[Path, np.ndarray]:
+def _write_crop(path: Path, name: PurePosixPath, recognition: Recognition, folder: Path) -> tuple[Path, np.ndarray]:
     """Writes the crop of the window that was found; returns its file and the corners (4, 2) that it was cut along."""
     window = LabelledWindow(recognition.corners, recognition.counter_class)
-    photo = LabelledPhoto(path.name, photo_loader(path), split="", group="", windows=(window,))
+    photo = LabelledPhoto(str(name), photo_loader(path), split="", group="", windows=(window,))
     (crop,) = write_crops([photo], folder, overwrite=True)
     return crop, expand_corners(recognition.corners, *WINDOW_MARGIN).astype(float)
