@@ -31,5 +31,5 @@ def skipped_text(folders: Sequence[Path]) -> str:
         kinds = skipped_kinds(folder)
         if kinds:
             told = ", ".join(f"{count} {printable(kind)}" for kind, count in kinds.most_common())
-            lines.append(f"{printable(str(folder))}: skipped {kinds.total()} files that are no photos: {told}")
+            lines.append(f"{printable(str(folder))}: skipped {kinds.total()}, no photos by their names: {told}")
     return "\n".join(lines)

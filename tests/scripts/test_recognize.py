@@ -147,7 +147,7 @@ def test_what_a_folder_holds_besides_photos_is_counted_by_kind(photos, capsys):
     for name in ("a.mov", "more/b.MOV", "notes.txt", "LICENSE", ".hidden.jpg"):
         (photos / name).write_text("")
     recognize.main([str(photos)])
-    told = "skipped 5 files that are no photos: 2 .mov, 1 .txt, 1 without an ending, 1 hidden"
+    told = "skipped 5, no photos by their names: 2 .mov, 1 .txt, 1 without an ending, 1 hidden"
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line]
     assert line.startswith(f"{photos}: skipped 5") and sorted(line.split(": ")[2].split(", ")) == sorted(
         told.split(": ")[1].split(", ")
