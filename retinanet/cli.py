@@ -1,6 +1,7 @@
 """The frame of every script: argument types, and errors as one line with exit status 2."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +17,8 @@ def run(main: Callable[[], int | None]) -> None:
     _quieten_tensorflow()
     for stream in (sys.stdout, sys.stderr):
         # names of files may hold bytes that are no text
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main() or 0)
     except UserError as error:
