@@ -44,8 +44,8 @@ def write_wrong_readings(folder: Path, outcomes: Sequence[Outcome]) -> int:
     write_tasks(folder / "tasks.json", copies)
     cards = []
     for outcome, name in sorted(zip(wrong, names, strict=True), key=lambda pair: -pair[0].recognition.confidence):
-        photo = read_photo(outcome.name)
-        pictures = write_failure(folder / PICTURES, str(name), photo, outcome.recognition)
+        pixels = read_photo(outcome.name)
+        pictures = write_failure(folder / PICTURES, str(name), pixels, outcome.recognition)
         cards.append(_card(outcome, pictures))
     title = f"{len(wrong)} of {len(outcomes)} photos read wrong"
     page = html_page(title, ["<p>The most confident first.</p>", failure_cards(cards)])
