@@ -48,7 +48,7 @@ def imports():
     return pairs
 
 
-@pytest.mark.parametrize("package", RANK)
+@pytest.mark.parametrize("package", sorted(RANK))
 def test_nothing_is_imported_from_above(package):
     for module, target in imports():
         if package_of(module) == package and package_of(target) in RANK:
