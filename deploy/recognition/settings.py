@@ -33,7 +33,7 @@ class WindowSettings:
     zoom_share: float = 0.55
     second_min_score: float = 0.2
     min_final_score: float = 0.5
-    sure_score: float = 0.75
+    sure_score: float = 0.7
     third_look_shift: float = 0.3
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
@@ -88,8 +88,8 @@ class ReadingSettings:
     gap_tolerance: float = 0.35
     min_digits: int = 3
     read_again_below: float = 0.9
-    min_confidence: float = 0.2
-    min_confidence_unsure: float = 0.75
+    min_confidence: float = 0.4
+    min_confidence_unsure: float = 0.68
     row_end_space: float = 0.75
     part_end_space: float = 0.6
     half_height: float = 0.7
