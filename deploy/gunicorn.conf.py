@@ -21,6 +21,7 @@ sys.path.insert(0, str(DEPLOY.parent))
 from deploy.recognition.errors import UserError  # noqa: E402
 from deploy.recognition.machine import cores  # noqa: E402
 from deploy.recognition.manifest import check_models  # noqa: E402
+from deploy.recognition.networks import THREADS_VARIABLE  # noqa: E402
 from deploy.serving import figure_files, logs  # noqa: E402
 from deploy.serving.board import Board  # noqa: E402
 from deploy.serving.settings import DELAY, SHARED_FOLDER, read_settings  # noqa: E402
@@ -80,7 +81,7 @@ def on_starting(server):
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
     threads_each = str(settings.cpu_threads or max(1, cores() // settings.workers))
-    os.environ["METER_CPU_THREADS"] = threads_each
+    os.environ[THREADS_VARIABLE] = threads_each
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, threads_each)
     # several processes may share one graphics card

@@ -4,7 +4,7 @@ from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
 from ..recognition.photo_files import MAX_JPEG_PIXELS, MIN_SIDE
 from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
 from .bodies import PHOTO_TYPES
-from .plausibility import REASONS
+from .plausibility import MOST_DECIMALS, MOST_DIGITS, NUMBER_PATTERN, REASONS
 from .problems import OTHER_WORD, WORDS
 from .settings import ServerSettings
 from .states import STATES
@@ -14,7 +14,7 @@ _TEXT, _FLAG, _NUMBER = {"type": "string"}, {"type": "boolean"}, {"type": "numbe
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _POINT = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2, "description": "x, y in pixels"}
 _CORNERS = {"type": "array", "items": _POINT, "minItems": 4, "maxItems": 4}
-_READING = {"type": "string", "pattern": r"^([0-9]{1,12}([.,][0-9]{1,6})?)?$", "example": "00595,825"}
+_READING = {"type": "string", "pattern": f"^({NUMBER_PATTERN})?$", "example": "00595,825"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _SWITCH = {"type": "string", "enum": ["true", "True", "1", "false", "False", "0", ""]}
 
@@ -151,7 +151,7 @@ _MEANINGS = {
 
 def _json_fields() -> dict:
     # null, like an empty text, is as good as nothing
-    amount = {"type": "number", "minimum": 0, "maximum": 999999999999, "multipleOf": 0.000001}
+    amount = {"type": "number", "minimum": 0, "maximum": 10**MOST_DIGITS - 1, "multipleOf": 10**-MOST_DECIMALS}
     number: dict = {"anyOf": [_READING, amount, {"type": "null"}]}
     switch: dict = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
     fields: dict = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}

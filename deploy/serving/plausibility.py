@@ -10,7 +10,9 @@ from .problems import UNUSABLE, RequestProblem
 ROLLOVER_SHARE = Decimal("0.1")
 REASONS = ("increased", "unchanged", "rolled_over", "decreased", "increase_too_large", "too_few_digits", "no_reading")
 
-_NUMBER = re.compile(r"[0-9]{1,12}(?:[.,][0-9]{1,6})?", re.ASCII)
+MOST_DIGITS, MOST_DECIMALS = 12, 6
+NUMBER_PATTERN = rf"[0-9]{{1,{MOST_DIGITS}}}([.,][0-9]{{1,{MOST_DECIMALS}}})?"
+_NUMBER = re.compile(NUMBER_PATTERN, re.ASCII)
 
 
 def read_number(name: str, value: object) -> Decimal:
@@ -23,7 +25,8 @@ def read_number(name: str, value: object) -> Decimal:
         value = format(Decimal(str(value)), "f")
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise RequestProblem(
-            UNUSABLE, f"{name}: expected a number from 0 with at most 12 digits and 6 decimals, such as 595,825"
+            UNUSABLE,
+            f"{name}: expected a number from 0 with at most {MOST_DIGITS} digits and {MOST_DECIMALS} decimals, as in 595,825",
         )
     return Decimal(value.replace(",", "."))
 
