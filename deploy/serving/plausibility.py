@@ -26,7 +26,8 @@ def read_number(name: str, value: object) -> Decimal:
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise RequestProblem(
             UNUSABLE,
-            f"{name}: expected a number from 0 with at most {MOST_DIGITS} digits and {MOST_DECIMALS} decimals, as in 595,825",
+            f"{name}: expected a number from 0 with at most {MOST_DIGITS} digits and "
+            f"{MOST_DECIMALS} decimals, such as 595,825",
         )
     return Decimal(value.replace(",", "."))
 
