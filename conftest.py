@@ -16,6 +16,7 @@ NEED_KERAS = (
     "evaluation/test_recognition_rate.py",
     "evaluation/test_stage1.py",
     "recognition/test_exported_models.py",
+    "recognition/test_large_and_heic_photos.py",
     "scripts",
     "studies",
 )

@@ -115,7 +115,8 @@ def test_a_weak_window_in_all_looks_is_no_meter():
 
 def test_an_unsure_window_is_a_meter_only_where_its_reading_is_sure():
     photo = fake_meters.meter_photo(CORNERS)
-    unsure, sure = (MeterReader(fake_meters.models(score=score)) for score in (0.74, 0.76))
+    limit = fake_meters.models().settings.window.sure_score
+    unsure, sure = (MeterReader(fake_meters.models(score=limit + step)) for step in (-0.01, 0.01))
     confidence = unsure.read(photo).confidence
     assert unsure.read(photo).text == TEXT
     reading = dataclasses.replace(unsure.settings.reading, min_confidence_unsure=confidence + 1e-2)

@@ -22,7 +22,7 @@ EXAMPLES = {
     "turned_on_its_side.jpg": (30, 22),
     "dark_cupboard.jpg": (30, 21),
     "display.jpg": (30, 105),
-    "backlit_display.jpg": (31, 83),
+    "backlit_display.jpg": (31, 103),
     "electricity_meter.jpg": (31, 132),
     "gas_meter.jpg": (31, 77),
     "clock_without_meter.jpg": (3, 42),
