@@ -3,9 +3,7 @@
 import argparse
 from pathlib import Path
 
-from retinanet.datasets.sources import MEASURED, SOURCES, Request
-
-MODELS = Path(__file__).resolve().parents[2] / "deploy" / "models"
+from retinanet.datasets.sources import MEASURED, MODELS, SOURCES, Request
 
 
 def add_arguments(parser: argparse.ArgumentParser, split: str, turns: list[int]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.geometry import is_convex, perspective_matrix, rectangle_corners, transform_points
+from deploy.recognition.geometry import box_corners, is_convex
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 from retinanet.datasets.source_photos import list_photos, photo_loader
 from retinanet.datasets.splits import read_splits, split_by_hash
@@ -56,13 +56,16 @@ def _read_window(label_file: Path) -> LabelledWindow:
     if len({len(reading) for reading in readings}) > 1:
         raise UserError(f"{label_file}: the readings have different numbers of digits: {shown}")
     text = one_of(readings, label_file.stem)
-    to_photo = perspective_matrix(rectangle_corners(len(text), 1), corners)
-    boxes = []
-    for index, digit in enumerate(text):
-        left, top = index + (1 - DIGIT_WIDTH) / 2, (1 - DIGIT_HEIGHT) / 2
-        cell = rectangle_corners(DIGIT_WIDTH, DIGIT_HEIGHT) + np.array([left, top], np.float32)
-        boxes.append(LabelledBox(transform_points(cell, to_photo), digit))
-    return LabelledWindow(corners, "analog", tuple(boxes), tuple(readings))
+    cells = box_corners(even_boxes(len(text)), corners)
+    boxes = tuple(LabelledBox(cell, digit) for cell, digit in zip(cells, text, strict=True))
+    return LabelledWindow(corners, "analog", boxes, tuple(readings))
+
+
+def even_boxes(count: int) -> np.ndarray:
+    """Returns the boxes (count, 4), xyxy in shares of the window, of the digits of wheels that stand evenly in it."""
+    left = (np.arange(count) + (1 - DIGIT_WIDTH) / 2) / count
+    top, bottom = np.full(count, (1 - DIGIT_HEIGHT) / 2), np.full(count, (1 + DIGIT_HEIGHT) / 2)
+    return np.stack([left, top, left + DIGIT_WIDTH / count, bottom], axis=1)
 
 
 def one_of(readings: list[str], name: str) -> str:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CLASS
 from deploy.recognition.exported_models import Models
 from deploy.recognition.geometry import box_corners
-from retinanet.datasets.importers.chongqing import DIGIT_HEIGHT, DIGIT_WIDTH, one_of
+from retinanet.datasets.importers.chongqing import even_boxes, one_of
 from retinanet.datasets.importers.reading_alignment import UNKNOWN, Alignment, align_window, row_region
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 
@@ -46,20 +46,21 @@ def with_boxes(photos: Sequence[LabelledPhoto], models: Models) -> list[Labelled
 def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, models: Models) -> list[LabelledWindow]:
     with_comma = [reading for reading in window.readings if "," in reading]
     reading = one_of(with_comma or list(window.readings), photo.name)
+    digits = reading.replace(",", "")
     shows_comma = len(with_comma) == len(window.readings)
     found = align_window(pixels, window.corners, reading, models)
     if found is None and window.label == "analog":
-        found = evenly_spaced(reading.replace(",", ""))
+        found = evenly_spaced(digits)
     if found is None:
         return []
     chosen = longest_run(found.places)
     if len(chosen) < LEAST_RUN:
         return []
-    whole = len(chosen) == len(reading.replace(",", ""))
+    whole = len(chosen) == len(digits)
     found = dataclasses.replace(found, boxes=found.boxes[chosen], places=tuple(found.places[index] for index in chosen))
     labelled = boxes_of(found, reading, window.label == "digital", shows_comma)
     boxes = tuple(LabelledBox(box_corners(box, window.corners), label) for box, label in labelled)
-    text = "".join(reading.replace(",", "")[place] for place in found.places)
+    text = "".join(digits[place] for place in found.places)
     row = LabelledWindow(box_corners(_region(found, whole), window.corners), window.label, boxes, (text,))
     if not whole:
         return [row]
@@ -83,9 +84,7 @@ def longest_run(places: Sequence[int]) -> list[int]:
 def evenly_spaced(digits: str) -> Alignment:
     """Returns the boxes of wheels that stand evenly in their window, those of the reading's known digits."""
     places = [place for place, digit in enumerate(digits) if digit != UNKNOWN]
-    left = (np.array(places) + (1 - DIGIT_WIDTH) / 2) / len(digits)
-    top, bottom = np.full(len(places), (1 - DIGIT_HEIGHT) / 2), np.full(len(places), (1 + DIGIT_HEIGHT) / 2)
-    return Alignment(np.stack([left, top, left + DIGIT_WIDTH / len(digits), bottom], axis=1), tuple(places), 0.0)
+    return Alignment(even_boxes(len(digits))[places], tuple(places), 0.0)
 
 
 def boxes_of(found: Alignment, reading: str, digital: bool, shows_comma: bool = True) -> list[tuple[np.ndarray, str]]:
