@@ -11,6 +11,8 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 # of glibc's malloc.h
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
@@ -27,7 +29,7 @@ from deploy.serving.board import Board  # noqa: E402
 from deploy.serving.settings import DELAY, SHARED_FOLDER, read_settings  # noqa: E402
 
 
-def most_connections():
+def most_connections() -> int:
     """Returns how many connections a process may have, after it has asked for as many open files."""
     wanted, others = 4096, 256
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -43,7 +45,7 @@ except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
-wsgi_app = "deploy.serving.application:create_application()"
+wsgi_app = "deploy.serving.wsgi:create_application()"
 pythonpath = str(DEPLOY.parent)
 bind = f"{settings.host}:{settings.port}"
 proc_name = "meter-reader"
@@ -71,7 +73,7 @@ accesslog = None
 logconfig_dict = logs.configuration(settings.log_level)
 
 
-def on_starting(server):
+def on_starting(server: Any) -> None:
     """Refuses models that do not match their manifest, and a port that is taken; makes what the processes share."""
     try:
         check_models(settings.models, settings.format, settings.precision)
@@ -96,7 +98,7 @@ def on_starting(server):
         server.log.warning("no room for figures in /dev/shm nor /tmp: each process tells its own")
 
 
-def check_port():
+def check_port() -> None:
     """Raises UserError if nobody can listen there."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -114,12 +116,12 @@ def check_port():
             raise UserError(f"METER_PORT={settings.port}: {reason}") from error
 
 
-def pre_fork(server, worker):
+def pre_fork(server: Any, worker: Any) -> None:
     """Tells a worker of the others."""
     worker.board = server.board
 
 
-def post_fork(server, worker):
+def post_fork(server: Any, worker: Any) -> None:
     """Tells a worker how long to wait before it loads, and lets go of the memory of photos.
 
     Each of the threads holds large blocks for a moment in turn: without this, glibc keeps them, in a heap for each
@@ -132,32 +134,32 @@ def post_fork(server, worker):
         libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: Any) -> None:
     """Lets a worker accept once it is ready, and SIGTERM tell the probes at once that no more should be sent."""
     engine = worker.wsgi.config["METER_ENGINE"]
     engine.on_ready = worker.become_ready
     stop = worker.handle_exit
 
-    def drain(signal_number, frame):
+    def drain(signal_number: int, frame: FrameType | None) -> None:
         engine.drain()
         stop(signal_number, frame)
 
     signal.signal(signal.SIGTERM, drain)
 
 
-def worker_exit(server, worker):
+def worker_exit(server: Any, worker: Any) -> None:
     """Ends the thread that runs the models before the interpreter goes."""
     if getattr(worker, "wsgi", None):
         worker.wsgi.config["METER_ENGINE"].stop()
 
 
-def child_exit(server, worker):
+def child_exit(server: Any, worker: Any) -> None:
     """Adds a dead process's figures to those of others before it, and lets the next one wait if it never was ready."""
     server.board.mark_ended(worker.age)
     if server.figures_folder:
         figure_files.retire(server.figures_folder, worker.pid)
 
 
-def on_exit(server):
+def on_exit(server: Any) -> None:
     """Removes the figures."""
     figure_files.remove(getattr(server, "figures_folder", ""))

@@ -18,10 +18,10 @@ from PIL import Image
 
 from deploy.recognition.errors import UserError
 from deploy.recognition.meter_reader import MeterReader
-from deploy.serving import application
-from deploy.serving.app import create_app
+from deploy.serving import wsgi
 from deploy.serving.engine import Engine
 from deploy.serving.metrics import Metrics
+from deploy.serving.routes import create_app
 from deploy.serving.settings import ServerSettings
 from deploy.serving.states import READY
 from tests import fake_meters
@@ -85,8 +85,8 @@ def create_application():
         time.sleep(loading)
         return reader(float(os.environ[SECONDS]))
 
-    application.load_reader = load
-    return application.create_application()
+    wsgi.load_reader = load
+    return wsgi.create_application()
 
 
 def wait_for(condition, seconds=60):

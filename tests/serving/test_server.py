@@ -10,11 +10,11 @@ from PIL import Image
 
 from deploy.recognition import errors
 from deploy.recognition.photo_files import decode_photo
-from deploy.serving.app import create_app
 from deploy.serving.engine import Engine
 from deploy.serving.logs import JsonFormatter
 from deploy.serving.metrics import Metrics
 from deploy.serving.problems import WORDS
+from deploy.serving.routes import create_app
 from deploy.serving.settings import ServerSettings
 from tests import fake_server
 from tests.fake_server import CORNERS, PHOTO, PNG, TEXT, blank, encode

@@ -1,4 +1,4 @@
-"""The routes."""
+"""The routes, and what every request goes through."""
 
 import logging
 import re
@@ -6,6 +6,7 @@ import time
 import uuid
 
 from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from . import metrics, openapi
@@ -42,7 +43,7 @@ def create_app(
     reading = Reading(settings, engine, figures, decoders)
 
     @app.post("/recognize")
-    def recognize():
+    def recognize() -> ResponseReturnValue:
         submission = _submission(settings, figures, many=None)
         (result,) = reading.results(submission, g.start)
         if isinstance(result, RequestProblem):
@@ -52,7 +53,7 @@ def create_app(
         return {**result, "model_version": engine.model_version, "request_id": g.request_id}
 
     @app.post("/recognize/batch")
-    def recognize_batch():
+    def recognize_batch() -> ResponseReturnValue:
         submission = _submission(settings, figures, many=settings.max_photos)
         results = reading.results(submission, g.start)
         read = sum(isinstance(result, dict) and result["success"] for result in results)
@@ -70,28 +71,28 @@ def create_app(
         }
 
     @app.get("/health/live")
-    def live():
+    def live() -> ResponseReturnValue:
         return {"status": "live"}
 
     @app.get("/health/ready")
-    def ready():
+    def ready() -> ResponseReturnValue:
         status = engine.state
         return {"status": status, "model_version": engine.model_version}, 200 if status == READY else 503
 
     @app.get("/metrics")
-    def render_metrics():
+    def render_metrics() -> ResponseReturnValue:
         return Response(figures.render(), content_type=metrics.CONTENT_TYPE)
 
     document = openapi.document(settings)
 
     @app.get("/openapi.json")
-    def describe():
+    def describe() -> ResponseReturnValue:
         return document
 
     html = (DEPLOY / "static" / "index.html").read_text(encoding="utf-8")
 
     @app.get("/")
-    def page():
+    def page() -> ResponseReturnValue:
         return html
 
     return app
@@ -111,7 +112,7 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
     """Adds what every request goes through: its id, the token, errors as JSON, figures and the log."""
 
     @app.before_request
-    def begin():
+    def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
         g.start = time.monotonic()
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -125,24 +126,24 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
                 )
 
     @app.errorhandler(RequestProblem)
-    def refuse(problem: RequestProblem):
+    def refuse(problem: RequestProblem) -> ResponseReturnValue:
         g.outcome = word_of(problem.status)
         return problem.to_dict() | {"request_id": g.request_id}, problem.status, problem.headers
 
     @app.errorhandler(HTTPException)
-    def refuse_http(error: HTTPException):
+    def refuse_http(error: HTTPException) -> ResponseReturnValue:
         if error.code is None or error.code < 400:
             return error
         headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
         return refuse(RequestProblem(error.code, str(error.description), dict(headers)))
 
     @app.errorhandler(Exception)
-    def fail(error: Exception):
+    def fail(error: Exception) -> ResponseReturnValue:
         _LOG.error("a request failed", exc_info=error, extra={"fields": {"request_id": g.request_id}})
         return refuse(RequestProblem(BROKEN, "an error of the server; its log has more under this request_id"))
 
     @app.after_request
-    def end(response: Response):
+    def end(response: Response) -> Response:
         seconds = time.monotonic() - g.start
         endpoint = request.endpoint or "unknown"
         figures.requests.labels(endpoint, response.status_code, g.outcome).inc()

@@ -1,4 +1,4 @@
-"""The application as a gunicorn worker starts it."""
+"""The WSGI application as a gunicorn worker starts it."""
 
 import os
 
@@ -6,10 +6,10 @@ import cv2
 from flask import Flask
 
 from ..recognition.meter_reader import MeterReader
-from .app import create_app
 from .decoders import Decoders
 from .engine import Engine
 from .metrics import make_metrics
+from .routes import create_app
 from .settings import DELAY, ServerSettings, read_settings
 
 ENGINE = "METER_ENGINE"
