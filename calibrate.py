@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     before, right = confidences(results)
     features = np.array([result.recognition.features for result in results])
     groups = [f"{result.source} {result.group}" for result in results]
-    sources = np.array([result.source for result in results])
+    sources = [result.source for result in results]
     counts = equal_counts(sources)
     after = cross_validated(features, right, groups, counts)
     write_confidence(args.output, fit(features, right, counts), models.made_from)
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(names) > 1:
         unseen = cross_validated(features, right, sources, counts, folds=len(names))
         for name in names:
-            own = sources == name
+            own = np.array(sources) == name
             error = expected_calibration_error(unseen[own], right[own])
             print(f"{name}: {own.sum()} answers, {np.mean(right[own]):.1%} right, calibration error {error:.3f}")
         print("each set under a fit to the other sets")

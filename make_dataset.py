@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from retinanet import cli
+from retinanet.datasets.records import LabelledPhoto
 from retinanet.datasets.sources import DEFAULT_COUNT, DRAWN_SOURCES, SOURCES, Request, read_source
 
 
@@ -69,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.crops:
         from retinanet.datasets.label_studio import crops
 
-        written = crops.write_crops(read_source(args.source, request, 1), args.crops, args.overwrite)
+        photos = [record for record in read_source(args.source, request, 1) if isinstance(record, LabelledPhoto)]
+        written = crops.write_crops(photos, args.crops, args.overwrite)
         print(f"{args.crops}: {len(written)} windows to label for stage 2")
         return
     stages = SOURCES[args.source].stages if args.stage == "both" else (int(args.stage),)

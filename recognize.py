@@ -55,15 +55,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Reads the photos, prints and writes what was asked for, and returns the exit status."""
     args = parse_args(argv)
+    import numpy as np
+
     from deploy.recognition import drawing, photo_files
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
+    from deploy.recognition.recognition import Recognition
     from retinanet.bulk import outputs
     from retinanet.bulk.skipped import skipped_text
     from retinanet.bulk.stream import read_photos
     from retinanet.datasets.source_photos import photo_size
 
-    def write_annotated(file, photo, recognition):
+    def write_annotated(file: photo_files.PhotoFile, photo: np.ndarray, recognition: Recognition) -> None:
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))
 
     if skipped := skipped_text([path for path in args.photos if path.is_dir()]):

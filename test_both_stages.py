@@ -8,7 +8,7 @@ right if its whole text is, comma included; a wheel labelled `_` lets any digit 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Prints the report and writes what was asked for."""
     args = parse_args(argv)
     cli.import_tensorflow()
+    from deploy.recognition.recognition import Recognition
     from retinanet.evaluation import next_round, recognition_rate
     from retinanet.evaluation.readers import ModelReader, ServerReader
     from retinanet.files import write_json
@@ -54,13 +55,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if left_out:
         print(recognition_rate.left_out_text(left_out))
+    read: Callable[[Sequence[Path]], list[Recognition]]
     if args.url:
-        read, batch_size, times_of = ServerReader(args.url), 1, "a request"
+        read = ServerReader(args.url)
+        batch_size, times_of = 1, "a request"
     else:
         from deploy.recognition import exported_models
         from deploy.recognition.meter_reader import MeterReader
 
-        read, batch_size = ModelReader(MeterReader(exported_models.load_models(args.models))), args.batch_size
+        read = ModelReader(MeterReader(exported_models.load_models(args.models)))
+        batch_size = args.batch_size
         times_of = "a photo" if batch_size == 1 else f"a photo's share of a batch of {batch_size}"
     outcomes = recognition_rate.measure(photos, read, batch_size)
     figures = recognition_rate.summary(outcomes)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ ANNOTATED_SIDE = 1600
 _JPEG_QUALITY = 85
 
 
-def answer(photo: Photo, recognition: Recognition, seconds: float, options: Options) -> dict:
+def answer(photo: Photo, recognition: Recognition, seconds: float, options: Options) -> dict[str, Any]:
     """Returns the JSON answer for one photo.
 
     Args:

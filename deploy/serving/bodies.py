@@ -103,7 +103,9 @@ def parse(
     return Submission(photos, _options(query, fields))
 
 
-def _parse_json(body: bytes | bytearray, settings: ServerSettings, many: int | None) -> tuple[dict, list[Given]]:
+def _parse_json(
+    body: bytes | bytearray, settings: ServerSettings, many: int | None
+) -> tuple[dict[str, Any], list[Given]]:
     found, pictures = parse_json(body, settings.max_body, settings.max_list_pixels, many or 1)
     if isinstance(found, str) and found in pictures:
         # nothing but the picture
@@ -116,7 +118,7 @@ def _parse_json(body: bytes | bytearray, settings: ServerSettings, many: int | N
     return found, [_from_json(photo, pictures) for photo in photos]
 
 
-def _photos_of_json(fields: dict, many: int | None) -> list:
+def _photos_of_json(fields: dict[str, Any], many: int | None) -> list[Any]:
     if many is None:
         return [fields.get("image")]
     given = fields.get("images")
@@ -145,7 +147,7 @@ def _from_json(photo: object, pictures: Mapping[str, Pixels]) -> Given:
         return RequestProblem(UNUSABLE, f"{_EXPECTED_JSON}: {error}")
 
 
-def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) -> tuple[dict, list[Given]]:
+def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) -> tuple[dict[str, Any], list[Given]]:
     parser = FormDataParser(
         # in memory: the body is already bounded, and nothing of a photo shall reach a disk
         stream_factory=lambda *_, **__: io.BytesIO(),

@@ -54,6 +54,6 @@ class Reservation:
         """Returns itself."""
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         """Gives it back."""
         self.shrink(0)

@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import sys
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -53,7 +54,7 @@ def main() -> None:
                     os.close(pixels)
 
 
-def _decode(file, max_pixels: int) -> tuple[dict, int | None]:
+def _decode(file: BinaryIO, max_pixels: int) -> tuple[dict[str, Any], int | None]:
     try:
         photo = photo_files.decode_large_photo(file, "image", max_pixels)
     except UserError as error:

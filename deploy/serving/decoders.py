@@ -106,7 +106,7 @@ class _Decoder:
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._starts = threading.Lock()
         self._is_ready = False

@@ -33,7 +33,7 @@ _NEWEST = 0.1
 class _Waiting:
     photo: np.ndarray
     since: float
-    future: Future = dataclasses.field(default_factory=Future)
+    future: Future[Recognition] = dataclasses.field(default_factory=Future)
 
 
 class Engine:

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import threading
+from typing import NoReturn
 
 import numpy as np
 
@@ -23,7 +24,9 @@ _LOCK = threading.Lock()
 Pixels = np.ndarray | RequestProblem
 
 
-def parse_json(body: bytes | bytearray, max_bytes: int, max_pixels: int, max_pictures: int) -> tuple[object, dict]:
+def parse_json(
+    body: bytes | bytearray, max_bytes: int, max_pixels: int, max_pictures: int
+) -> tuple[object, dict[str, Pixels]]:
     """Returns what a JSON text says, with a key in place of each picture in nested lists, and the pictures by key.
 
     Args:
@@ -60,7 +63,7 @@ def _cut_out_pixels(
     body: bytes | bytearray, max_pixels: int, max_pictures: int
 ) -> tuple[list[bytes | bytearray], dict[str, Pixels]]:
     pieces: list[bytes | bytearray] = []
-    pictures: dict = {}
+    pictures: dict[str, Pixels] = {}
     begin = position = looked_at = tried = 0
     while tried < max_pictures and (opening := _OPENING.search(body, position)):
         position, looked_at = opening.start(), looked_at + 1
@@ -104,7 +107,7 @@ def _load(text: str) -> object:
             gc.enable()
 
 
-def _no_constant(name: str):
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 

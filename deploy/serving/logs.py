@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from typing import Any
 
 REQUEST_LOG = "meter.request"
 
@@ -25,7 +26,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-def configuration(level: str) -> dict:
+def configuration(level: str) -> dict[str, Any]:
     """Returns the set-up of logging for gunicorn and ours: everything goes to stdout."""
     return {
         "version": 1,

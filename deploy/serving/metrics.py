@@ -90,4 +90,5 @@ class Metrics:
         if os.environ.get(SHARED_FOLDER):
             registry = CollectorRegistry()
             MultiProcessCollector(registry)
-        return prometheus_client.generate_latest(registry)
+        text: bytes = prometheus_client.generate_latest(registry)
+        return text

@@ -1,5 +1,7 @@
 """The OpenAPI document, made from the settings and the names that the code uses."""
 
+from typing import Any
+
 from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
 from ..recognition.photo_files import MAX_JPEG_PIXELS, MIN_SIDE
 from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
@@ -8,6 +10,9 @@ from .plausibility import MOST_DECIMALS, MOST_DIGITS, NUMBER_PATTERN, REASONS
 from .problems import OTHER_WORD, WORDS
 from .settings import ServerSettings
 from .states import STATES
+
+# a part of the document, as JSON has it
+Schema = dict[str, Any]
 
 _OTHER_ERRORS = "any other error: " + ", ".join(f"{status} {word}" for status, word in sorted(WORDS.items()))
 _TEXT, _FLAG, _NUMBER = {"type": "string"}, {"type": "boolean"}, {"type": "number"}
@@ -19,9 +24,9 @@ _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _SWITCH = {"type": "string", "enum": ["true", "True", "1", "false", "False", "0", ""]}
 
 
-def document(settings: ServerSettings) -> dict:
+def document(settings: ServerSettings) -> Schema:
     """Returns the description of the server with these settings."""
-    secured: dict = {"security": [{"bearer": []}]} if settings.token else {}
+    secured: Schema = {"security": [{"bearer": []}]} if settings.token else {}
     schemes = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}} if settings.token else {}
     return {
         "openapi": "3.1.0",
@@ -96,31 +101,31 @@ def document(settings: ServerSettings) -> dict:
     }
 
 
-def _object(properties: dict, optional: tuple[str, ...] = ()) -> dict:
+def _object(properties: Schema, optional: tuple[str, ...] = ()) -> Schema:
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _reference(name: str) -> dict:
+def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _json(description: str, schema: dict) -> dict:
+def _json(description: str, schema: Schema) -> Schema:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _error(status: int) -> dict:
+def _error(status: int) -> Schema:
     return _json(WORDS[status].replace("_", " "), _reference("Error"))
 
 
-def _responses(name: str, *errors: int, settings: ServerSettings) -> dict:
+def _responses(name: str, *errors: int, settings: ServerSettings) -> Schema:
     statuses = (*errors, 401) if settings.token else errors
     found = {"200": _json("What was read", _reference(name)), **{str(status): _error(status) for status in statuses}}
     found["429"]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
     return found
 
 
-def _with_other_errors(paths: dict) -> dict:
+def _with_other_errors(paths: Schema) -> Schema:
     """Adds to every operation that whatever else goes wrong is JSON of the same kind."""
     for methods in paths.values():
         for operation in methods.values():
@@ -128,12 +133,12 @@ def _with_other_errors(paths: dict) -> dict:
     return paths
 
 
-def _health(name: str, summary: str, schema: str, *others: int) -> dict:
+def _health(name: str, summary: str, schema: str, *others: int) -> Schema:
     answers = {str(status): _json(summary, _reference(schema)) for status in (200, *others)}
     return {"operationId": name, "summary": summary, "responses": answers}
 
 
-def _query() -> list[dict]:
+def _query() -> list[Schema]:
     schemas = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
     return [
         {"name": name, "in": "query", "required": False, "description": _MEANINGS[name], "schema": schema}
@@ -149,21 +154,21 @@ _MEANINGS = {
 }
 
 
-def _json_fields() -> dict:
+def _json_fields() -> Schema:
     # null, like an empty text, is as good as nothing
     amount = {"type": "number", "minimum": 0, "maximum": 10**MOST_DIGITS - 1, "multipleOf": 10**-MOST_DECIMALS}
-    number: dict = {"anyOf": [_READING, amount, {"type": "null"}]}
-    switch: dict = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
-    fields: dict = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
+    number: Schema = {"anyOf": [_READING, amount, {"type": "null"}]}
+    switch: Schema = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
+    fields: Schema = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
-def _form_fields() -> dict:
-    fields: dict = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+def _form_fields() -> Schema:
+    fields: Schema = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
-def _one_photo() -> dict:
+def _one_photo() -> Schema:
     fields = tuple(_json_fields())
     return {
         "required": True,
@@ -181,7 +186,7 @@ def _one_photo() -> dict:
     }
 
 
-def _many_photos(most: int) -> dict:
+def _many_photos(most: int) -> Schema:
     fields = tuple(_json_fields())
     files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1, "maxItems": most}
     # what is no photo is told in the results, beside the others' readings
@@ -196,7 +201,7 @@ def _many_photos(most: int) -> dict:
     }
 
 
-def _schemas() -> dict:
+def _schemas() -> Schema:
     value = {"type": "integer", "minimum": 0, "maximum": 255}
     pixel = {"type": "array", "items": value, "minItems": 3, "maxItems": 3}
     row = {"type": "array", "items": pixel, "minItems": MIN_SIDE}

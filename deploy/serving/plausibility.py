@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from .problems import UNUSABLE, RequestProblem
 
@@ -32,7 +33,7 @@ def read_number(name: str, value: object) -> Decimal:
     return Decimal(value.replace(",", "."))
 
 
-def judge(integer: str, fraction: str, previous: Decimal, max_increase: Decimal | None) -> dict:
+def judge(integer: str, fraction: str, previous: Decimal, max_increase: Decimal | None) -> dict[str, Any]:
     """Returns `plausible`, `why` (one of REASONS) and `increase` (text, or None where there is none).
 
     A counter of n whole digits starts again at 0 after n nines.

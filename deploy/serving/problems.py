@@ -1,5 +1,7 @@
 """What a request can fail by, each with its status and its word in the JSON answer."""
 
+from typing import Any
+
 BAD_REQUEST = 400
 NOT_AUTHORIZED = 401
 TOO_SLOW = 408
@@ -53,6 +55,6 @@ class RequestProblem(Exception):
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, headers or {}
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the JSON answer."""
         return {"error": word_of(self.status), "detail": self.detail}

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ _STATUS = {
     TooMuchWork: TOO_LARGE,
     TooFewPixels: UNUSABLE,
 }
-Result = dict | RequestProblem
+Result = dict[str, Any] | RequestProblem
 
 
 class Reading:
@@ -56,7 +57,7 @@ class Reading:
         self._engine.check_room()
         deadline = start + self._settings.request_seconds
         remaining = list(submission.photos)
-        results: list = []
+        results: list[Result] = []
         while remaining:
             with contextlib.ExitStack() as held:
                 photos = self._decode_some(remaining, deadline, held)

@@ -23,7 +23,7 @@ DECODING_BYTES = 9
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def _setting(default, text: str, least: float | None = None, most: float | None = None):
+def _setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"help": text, "range": (least, most)})
 
 
@@ -118,7 +118,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
     return settings
 
 
-def _read(name: str, text: str, field: dataclasses.Field) -> str | int | float:
+def _read(name: str, text: str, field: dataclasses.Field[Any]) -> str | int | float:
     if field.type is str:
         return text
     least, most = field.metadata["range"]

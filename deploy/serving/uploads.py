@@ -1,5 +1,7 @@
 """Bodies of requests: how large they may be, and what is wrong with those that did not come whole."""
 
+from typing import Any, BinaryIO
+
 from gunicorn.http.errors import ParseException
 
 from .bodies import is_json
@@ -26,7 +28,7 @@ def body_limit(settings: ServerSettings, fields: dict[bytes, bytes]) -> int:
     return settings.max_json_body if may_be_json else settings.max_body
 
 
-def read_body(environment: dict, content_type: str, settings: ServerSettings) -> bytearray:
+def read_body(environment: dict[str, Any], content_type: str, settings: ServerSettings) -> bytearray:
     """Returns the body of a WSGI request, with a length or chunked.
 
     Raises:
@@ -62,7 +64,7 @@ def read_body(environment: dict, content_type: str, settings: ServerSettings) ->
     return body
 
 
-def _read(stream, size: int) -> bytes:
+def _read(stream: BinaryIO, size: int) -> bytes:
     try:
         return stream.read(size)
     except (OSError, ParseException) as error:

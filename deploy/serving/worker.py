@@ -10,6 +10,7 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors
@@ -152,7 +153,7 @@ class Worker(ThreadWorker):
         future = pool.submit(self.handle, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
-    def finish_request(self, conn: TConn, future: Future) -> None:
+    def finish_request(self, conn: TConn, future: Future[tuple[bool, TConn]]) -> None:
         """Goes on with a connection after its request was answered."""
         keep = not future.cancelled() and future.exception() is None and bool(future.result())
         client = conn.sock
@@ -199,7 +200,7 @@ class Worker(ThreadWorker):
             if not conn.sock.has_begun:
                 conn.timeout = min(conn.timeout, deadline)
 
-    def handle_error(self, req, client, addr, exc: Exception) -> None:
+    def handle_error(self, req: Any, client: ClientSocket, addr: Any, exc: Exception) -> None:
         """Answers what gunicorn itself refuses, as JSON."""
         status, reason = next((found for kind, found in _STATUS.items() if isinstance(exc, kind)), (400, "Bad Request"))
         if not isinstance(exc, errors.ParseException):

@@ -8,6 +8,7 @@ import numpy as np
 
 from deploy.recognition.geometry import perspective_matrix, side_lengths, transform_points
 from deploy.recognition.rectification import between_pixel_centers, warp
+from retinanet.datasets.source_photos import decode_picture
 
 
 def look_at_photo(
@@ -53,7 +54,10 @@ def look_at_photo(
     shift[:2, 2] = -size / 2
     matrix = np.linalg.inv(shift) @ tilt @ shift @ matrix
 
-    ground = (0, 0, 0) if random.random() < 0.6 else tuple(int(value) for value in random.integers(0, 256, 3))
+    ground = (0, 0, 0)
+    if random.random() >= 0.6:
+        red, green, blue = (int(value) for value in random.integers(0, 256, 3))
+        ground = (red, green, blue)
     view = warp(photo, matrix, (size, size), ground)
     return view, transform_points(corners, matrix) if len(corners) else corners
 
@@ -139,7 +143,8 @@ def degrade(random: np.random.Generator, picture: np.ndarray) -> np.ndarray:
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     if random.random() < 0.3:
         quality = int(random.integers(25, 90))
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        _, file = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = decode_picture(file, cv2.IMREAD_COLOR)
     return picture
 
 

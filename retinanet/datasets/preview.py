@@ -8,6 +8,7 @@ import numpy as np
 
 from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
+from retinanet.datasets.source_photos import decode_picture
 from retinanet.datasets.stored_examples import Example, Record, examples_of
 
 COLUMNS = 6
@@ -89,8 +90,8 @@ def write_sheet(examples: Sequence[Example], stage: int, path: Path) -> None:
 
 
 def _decoded(example: Example, size: tuple[int, int]) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(example.image, np.uint8), cv2.IMREAD_COLOR)
-    return cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    image = decode_picture(np.frombuffer(example.image, np.uint8))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _write(tile: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:

@@ -51,6 +51,13 @@ class LabelledWindow:
     boxes: tuple[LabelledBox, ...] = ()
     readings: tuple[str, ...] = ()
 
+    @property
+    def outline(self) -> np.ndarray:
+        """The corners (4, 2) of a window that must have them; ValueError where only the reading is known."""
+        if self.corners is None:
+            raise ValueError(f"the window {self.readings} has no corners; keep it out of datasets")
+        return self.corners
+
 
 @dataclasses.dataclass(frozen=True)
 class LabelledPhoto:

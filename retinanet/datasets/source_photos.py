@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
@@ -38,6 +39,18 @@ def photo_size(path: Path) -> tuple[int, int]:
     if width * height > MAX_PIXELS:
         raise UserError(f"{path}: {width} x {height} pixels are too many: at most {MAX_PIXELS / 1e6:g} megapixels")
     return (height, width) if turned else (width, height)
+
+
+def decode_picture(file: np.ndarray, flags: int = cv2.IMREAD_COLOR_RGB) -> np.ndarray:
+    """Returns the picture in the bytes (n,) uint8 of a file of ours: uint8 RGB, or what OpenCV's flags tell.
+
+    Raises:
+        ValueError: they are no picture.
+    """
+    picture = cv2.imdecode(file, flags)
+    if picture is None:
+        raise ValueError(f"{file.size} bytes are no picture that OpenCV reads")
+    return picture
 
 
 def list_photos(folder: Path) -> list[Path]:

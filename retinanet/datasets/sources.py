@@ -80,7 +80,7 @@ def read_source(name: str, request: Request, stage: int) -> Sequence[LabelledPho
     """
     source = SOURCES[name]
     check_paths(name, request)
-    if stage not in source.stages:
+    if source.read is None or stage not in source.stages:
         instead = f"give --stage {source.stages[0]}" if source.stages else "it is for measuring only"
         raise UserError(f"{name} gives no dataset of stage {stage}; {instead}")
     return source.read(request, stage)
@@ -134,8 +134,10 @@ def _label_studio(request: Request, stage: int):
 
     if len(request.paths) == 4:
         return photos.read_photos_with_boxes(*request.paths, groups=request.groups, splits=request.splits)
-    read = photos.read_photos if stage == 1 else crops.read_crops
-    return read(*request.paths, groups=request.groups, splits=request.splits)
+    folder, export = request.paths
+    if stage == 1:
+        return photos.read_photos(folder, export, request.groups, request.splits)
+    return crops.read_crops(folder, export, request.groups, request.splits)
 
 
 def _russian_flats(request: Request):

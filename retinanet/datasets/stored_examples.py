@@ -74,7 +74,7 @@ def stage1_example(photo: LabelledPhoto) -> Example:
     view = letterbox(photo.load(), side)
     boxes = np.zeros((len(photo.windows), schema.box_length), np.float32)
     for row, window in zip(boxes, photo.windows, strict=True):
-        corners = transform_points(window.corners, view.matrix) / side
+        corners = transform_points(window.outline, view.matrix) / side
         row[:4] = np.clip(bounding_box(corners), 0, 1)[[1, 0, 3, 2]]
         row[4:] = corners[:, ::-1].reshape(8)
     labels = tuple(window.label for window in photo.windows)

@@ -42,7 +42,7 @@ def crops_of(photo: LabelledPhoto, variants: int, seed: int) -> list[WindowCrop]
     for index, window in enumerate(windows):
         random = np.random.default_rng([seed, zlib.crc32(os.fsencode(photo.name)), index])
         for variant in range(variants if photo.split == "train" else 1):
-            corners = jittered_corners(window.corners, random) if variant else window.corners
+            corners = jittered_corners(window.outline, random) if variant else window.outline
             suffix = f"_{index}" * (len(windows) > 1) + f"_{variant}" * bool(variant)
             path = PurePath(photo.name)
             name = path.with_name(f"{path.stem}{suffix}.png").as_posix()

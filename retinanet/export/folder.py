@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def export_models(
         with lock_folder(output.parent):
             partial = output.with_name(f".{output.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
-            manifest = {
+            manifest: dict[str, Any] = {
                 "format_version": MANIFEST_VERSION,
                 "model_version": "",
                 "format": model_format,
@@ -199,9 +200,9 @@ def _export_int8(models: dict, folder: Path, manifest: dict, calibration: Path |
         converted[name] = formats.to_openvino(model)
         (exact / name).mkdir(parents=True)
         formats.write_openvino(converted[name], exact / name / OpenVinoNetwork.FILE)
-    stages = [load_stage(exact, stage, manifest) for stage in STAGES]
-    sizes = [models[stage].model_config for stage in STAGES]
-    reader = MeterReader(Models(*stages, sizes[0].input_height, (sizes[1].input_height, sizes[1].input_width)))
+    stage1, stage2 = (load_stage(exact, stage, manifest) for stage in STAGES)
+    window, row = (models[stage].model_config for stage in STAGES)
+    reader = MeterReader(Models(stage1, stage2, window.input_height, (row.input_height, row.input_width)))
     pictures = int8.calibration_pictures(reader, calibration)
     for name, model in converted.items():
         print(f"{name}: to int8, calibrated on {pictures.origin}; takes some minutes", flush=True)
@@ -221,7 +222,7 @@ def _check(model, folder: Path, manifest: dict) -> None:
     if model.stage == 1:
         example = letterbox(pixels, config.input_width).picture
     else:
-        example = rectify_window(pixels, expand_corners(photo.windows[0].corners, *WINDOW_MARGIN), size)
+        example = rectify_window(pixels, expand_corners(photo.windows[0].outline, *WINDOW_MARGIN), size)
     noise = np.random.default_rng(0).integers(0, 256, example.shape, np.uint8)
     images = np.stack([example, noise])
     name = f"stage{model.stage}"

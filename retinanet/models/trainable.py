@@ -1,6 +1,7 @@
 """What both stages add to a Keras model, so that a file of it can be trained on."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -8,8 +9,14 @@ import numpy as np
 from deploy.recognition.suppression import Suppression
 from retinanet.config import ModelConfig
 
+if TYPE_CHECKING:
+    from keras import Model as _Model
+else:
+    # Keras would take a second model among the bases for a functional one
+    _Model = object
 
-class TrainableModel:
+
+class TrainableModel(_Model):
     """What both stages add to a Keras model: a configuration and a training state that travel in the file.
 
     Attributes:

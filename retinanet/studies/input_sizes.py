@@ -76,9 +76,12 @@ def variants(
     for stage, (model, (own_height, own_width), others) in enumerate(zip(models, own, sizes, strict=True), start=1):
         for height, width in others:
             if (height, width) != (own_height, own_width):
-                size = height if stage == 1 else (height, width)
-                changed = {f"stage{stage}": detector(at_size(model, height, width)), f"stage{stage}_size": size}
-                readers[f"stage {stage} at {width} x {height}"] = MeterReader(dataclasses.replace(chosen, **changed))
+                network = detector(at_size(model, height, width))
+                if stage == 1:
+                    changed = dataclasses.replace(chosen, stage1=network, stage1_size=height)
+                else:
+                    changed = dataclasses.replace(chosen, stage2=network, stage2_size=(height, width))
+                readers[f"stage {stage} at {width} x {height}"] = MeterReader(changed)
     return readers
 
 

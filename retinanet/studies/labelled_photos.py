@@ -1,13 +1,14 @@
 """Labelled photos, and how several readers fare on them, each photo read by all of them in turn."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
-from deploy.recognition.meter_reader import MeterReader
+from deploy.recognition.recognition import Recognition
 from retinanet.datasets.records import LabelledPhoto, ReadingKind
 from retinanet.datasets.sources import MEASURED
 from retinanet.evaluation import command_line
@@ -38,8 +39,15 @@ def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tu
     return photos
 
 
+class Reader(Protocol):
+    """What reads photos: a MeterReader, or one that does something to them first."""
+
+    def read(self, photo: np.ndarray) -> Recognition:
+        """Returns what stands on a photo: uint8 RGB (height, width, 3)."""
+
+
 def read_in_turn(
-    readers: dict[str, MeterReader], photos: Sequence[tuple[LabelledPhoto, ReadingKind]]
+    readers: Mapping[str, Reader], photos: Sequence[tuple[LabelledPhoto, ReadingKind]]
 ) -> dict[str, list[Outcome]]:
     """Returns each reader's outcomes, in the photos' order; the first window's label counts.
 

@@ -10,7 +10,7 @@ worth while.
 import argparse
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -45,7 +45,7 @@ def variants(config: ModelConfig) -> dict[str, ModelConfig]:
     }
 
 
-def milliseconds(networks: dict[str, Callable], picture: np.ndarray, rounds: int) -> dict[str, float]:
+def milliseconds(networks: Mapping[str, Callable], picture: np.ndarray, rounds: int) -> dict[str, float]:
     """Returns the median time of each network for a picture (1, height, width, 3); all take their turns together."""
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     for network in networks.values():

@@ -12,13 +12,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from deploy.recognition.exported_models import load_models
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.recognition import Recognition
 from retinanet import cli
+from retinanet.datasets.synthetic.degradation import compress
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.studies import labelled_photos
 from retinanet.text_tables import markdown
@@ -30,13 +30,11 @@ _QUALITY = 95
 class SavedAnew:
     """Reads photos as they are after they were saved as JPEG of quality 95."""
 
-    reader: MeterReader
+    reader: labelled_photos.Reader
 
     def read(self, photo: np.ndarray) -> Recognition:
         """Returns what stands on a photo: uint8 RGB (height, width, 3)."""
-        bgr = cv2.cvtColor(photo, cv2.COLOR_RGB2BGR)
-        _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        return self.reader.read(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
+        return self.reader.read(compress(photo, _QUALITY))
 
 
 def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
@@ -63,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR", help="the first is the measure")
     args = parser.parse_args(argv)
     photos = labelled_photos.chosen(parser, args)
-    readers = {str(folder): MeterReader(load_models(folder)) for folder in args.models}
+    readers: dict[str, labelled_photos.Reader] = {
+        str(folder): MeterReader(load_models(folder)) for folder in args.models
+    }
     first = next(iter(readers))
     readers[f"{first}, photos saved anew as JPEG"] = SavedAnew(readers[first])
     print(markdown(table(labelled_photos.read_in_turn(readers, photos))))

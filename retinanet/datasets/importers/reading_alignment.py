@@ -154,7 +154,7 @@ def _place_of_decimals(integer: Alignment, count: int) -> np.ndarray:
 
 def row_region(boxes: np.ndarray) -> np.ndarray:
     """Returns the region (4,) xyxy round a row of digits, with a margin, in the boxes' unit."""
-    left, top, right, bottom = *boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)
+    (left, top), (right, bottom) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     along, across = ROW_MARGIN[0] * (right - left), ROW_MARGIN[1] * float(np.median(boxes[:, 3] - boxes[:, 1]))
     return np.array([left - along, top - across, right + along, bottom + across])
 

@@ -37,8 +37,10 @@ def with_boxes(photos: Sequence[LabelledPhoto], models: Models) -> list[Labelled
     result = []
     for photo in tqdm(photos, desc="aligning readings", unit="photo", disable=None):
         readable = [window for window in photo.windows if window.readings and window.label in LEGIBLE_CLASSES]
-        pixels = photo.load() if readable else None
-        windows = [made for window in readable for made in _windows(photo, pixels, window, models)]
+        windows: list[LabelledWindow] = []
+        if readable:
+            pixels = photo.load()
+            windows = [made for window in readable for made in _windows(photo, pixels, window, models)]
         result.append(dataclasses.replace(photo, windows=tuple(windows)))
     return result
 
@@ -48,7 +50,7 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
     reading = one_of(with_comma or list(window.readings), photo.name)
     digits = reading.replace(",", "")
     shows_comma = len(with_comma) == len(window.readings)
-    found = align_window(pixels, window.corners, reading, models)
+    found = align_window(pixels, window.outline, reading, models)
     if found is None and window.label == "analog":
         found = evenly_spaced(digits)
     if found is None:
@@ -59,9 +61,9 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
     whole = len(chosen) == len(digits)
     found = dataclasses.replace(found, boxes=found.boxes[chosen], places=tuple(found.places[index] for index in chosen))
     labelled = boxes_of(found, reading, window.label == "digital", shows_comma)
-    boxes = tuple(LabelledBox(box_corners(box, window.corners), label) for box, label in labelled)
+    boxes = tuple(LabelledBox(box_corners(box, window.outline), label) for box, label in labelled)
     text = "".join(digits[place] for place in found.places)
-    row = LabelledWindow(box_corners(_region(found, whole), window.corners), window.label, boxes, (text,))
+    row = LabelledWindow(box_corners(_region(found, whole), window.outline), window.label, boxes, (text,))
     if not whole:
         return [row]
     complete = dataclasses.replace(window, boxes=boxes)

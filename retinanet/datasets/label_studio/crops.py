@@ -70,7 +70,7 @@ def write_crops(photos: list[LabelledPhoto], folder: Path, overwrite: bool = Fal
             )
             if target.exists() and not overwrite:
                 raise UserError(f"{target}: exists already; give --overwrite to replace it or another folder")
-            corners = expand_corners(window.corners, *WINDOW_MARGIN)
+            corners = expand_corners(window.outline, *WINDOW_MARGIN)
             height = max(MIN_CROP_HEIGHT, round(side_lengths(corners)[1]))
             picture = photo.load() if picture is None else picture
             crop = rectify_window(picture, corners, natural_size(corners, height))
@@ -180,5 +180,6 @@ class _TurnedPicture:
 
     def __call__(self) -> np.ndarray:
         # The first corner tells how often the picture is turned counter-clockwise.
-        turns = {(0, 0): 0, (1, 0): 1, (1, 1): 2, (0, 1): 3}[tuple(int(value) for value in np.round(self.corners[0]))]
+        x, y = (int(value) for value in np.round(self.corners[0]))
+        turns = {(0, 0): 0, (1, 0): 1, (1, 1): 2, (0, 1): 3}[(x, y)]
         return np.ascontiguousarray(np.rot90(self.load(), turns))

@@ -35,7 +35,8 @@ def groups_and_splits(
         by_group = splits_of(of_group, counted if len(counted) >= len(SPLIT_NAMES) else None)
         return [(group, by_group[group]) for group in of_group]
     given = _column(splits, "split", names)
-    result, first = [], {}
+    result: list[tuple[str, str]] = []
+    first: dict[str, str] = {}
     for name, group, word in zip(names, of_group, given, strict=True):
         split = SPLITS.get(word.strip().lower())
         if split is None:

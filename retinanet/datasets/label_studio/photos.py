@@ -139,7 +139,7 @@ def _with_boxes(windows: tuple[LabelledWindow, ...], photo: np.ndarray, crop_fil
         raise UserError(f"{task.place}: {crop_file} does not look like a labelled window of its photo; cut it again")
     to_photo = perspective_matrix(rectangle_corners(1, 1), extent)
     direction = direction_in_crop(task, (width, height))
-    in_crop = transform_points(windows[index].corners, np.linalg.inv(to_photo)) * (width, height)
+    in_crop = transform_points(windows[index].outline, np.linalg.inv(to_photo)) * (width, height)
     corners = transform_points(order_corners(in_crop, direction) / (width, height), to_photo)
     boxes = tuple(
         LabelledBox(transform_points(order_corners(shape.corners, direction), to_photo), shape.label)
@@ -159,14 +159,15 @@ def _place_of_crop(
     """
     if task.crop_corners is not None:
         extent = task.crop_corners * (photo.shape[1], photo.shape[0])
-        overlaps = [polygon_iou(window.corners, extent) for window in windows]
+        overlaps = [polygon_iou(window.outline, extent) for window in windows]
         index = int(np.argmax(overlaps))
         return index, extent if overlaps[index] >= MIN_CROP_OVERLAP else None
     seen = _small_grey(cv2.resize(crop, MATCH_SIZE[::-1], interpolation=cv2.INTER_AREA))
-    best, best_index, best_extent = MIN_CORRELATION, 0, None
+    best, best_index = MIN_CORRELATION, 0
+    best_extent: np.ndarray | None = None
     for index, window in enumerate(windows):
         for start in range(4):
-            corners = np.roll(window.corners, -start, axis=0)
+            corners = np.roll(window.outline, -start, axis=0)
             # Crops of other tools are cut without a margin.
             for extent in (expand_corners(corners, *WINDOW_MARGIN), corners):
                 correlation = float((seen * _small_grey(rectify_window(photo, extent, MATCH_SIZE))).mean())

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -72,7 +73,7 @@ def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple
 
 def _task(picture: Path, shapes: list[dict], score: float, size: np.ndarray) -> dict:
     """Returns a task with its prediction; without shapes there is none."""
-    task = {"data": {"image": _url(picture)}}
+    task: dict[str, Any] = {"data": {"image": _url(picture)}}
     place = {
         "from_name": FROM_NAME,
         "to_name": TO_NAME,
@@ -137,4 +138,4 @@ def _write_crop(path: Path, name: PurePosixPath, recognition: Recognition, folde
     window = LabelledWindow(recognition.corners, recognition.counter_class)
     photo = LabelledPhoto(str(name), photo_loader(path), split="", group="", windows=(window,))
     (crop,) = write_crops([photo], folder, overwrite=True)
-    return crop, expand_corners(recognition.corners, *WINDOW_MARGIN).astype(float)
+    return crop, expand_corners(window.outline, *WINDOW_MARGIN).astype(float)

@@ -7,6 +7,7 @@ stands for the height of a counter window in the picture.
 import cv2
 import numpy as np
 
+from retinanet.datasets.source_photos import decode_picture
 from retinanet.datasets.synthetic.paint import smooth_noise
 
 # Red, green and blue under the light that cupboards and cellars have.
@@ -71,7 +72,7 @@ def _drop(random: np.random.Generator, image: np.ndarray, unit: float) -> np.nda
     """Returns the image with one drop of water: what it covers is magnified, with a bright spot and a dark rim."""
     height, width = image.shape[:2]
     radius = unit * random.uniform(0.08, 0.3)
-    x, y = (np.float32(v) for v in random.uniform(0, [width, height]))
+    x, y = random.uniform(0, [width, height]).astype(np.float32)
     x0, x1 = int(max(0, x - radius)), int(min(width, x + radius))
     y0, y1 = int(max(0, y - radius)), int(min(height, y + radius))
     if x1 - x0 < 3 or y1 - y0 < 3:
@@ -113,9 +114,9 @@ def add_reflection(random: np.random.Generator, image: np.ndarray) -> np.ndarray
     size = random.uniform(0.1, 0.7, 2) * [width, height]
     box = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, size)), float(random.uniform(0, 180))))
     cv2.fillPoly(mask, [np.round(box * 16).astype(np.int32)], 1.0, cv2.LINE_AA, shift=4)
-    mask = cv2.GaussianBlur(mask, (0, 0), max(0.5, random.uniform(0.005, 0.05) * width))
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.5, random.uniform(0.005, 0.05) * width))
     tone = random.uniform(120, 255, 3) * [1, 0.97, 0.94]
-    return image + (tone.astype(np.float32) - image) * (mask * random.uniform(0.08, 0.4))[..., None]
+    return image + (tone.astype(np.float32) - image) * (soft * random.uniform(0.08, 0.4))[..., None]
 
 
 def add_shadow(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -133,8 +134,8 @@ def add_shadow(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
 def light(random: np.random.Generator, image: np.ndarray, darkest: float = 0.3) -> np.ndarray:
     """Returns the image under a random light: its color, its fall-off, exposure and contrast."""
     height, width = image.shape[:2]
-    cast = list(CASTS.values())[int(random.choice(len(CASTS), p=[share for _, share in CASTS.values()]))][0]
-    cast = 1 + (np.array(cast) - 1) * random.uniform(0.1, 1.1) + random.normal(0, 0.02, 3)
+    color = list(CASTS.values())[int(random.choice(len(CASTS), p=[share for _, share in CASTS.values()]))][0]
+    cast = 1 + (np.array(color) - 1) * random.uniform(0.1, 1.1) + random.normal(0, 0.02, 3)
     exposure = random.uniform(0.95, 1.4) if random.random() < 0.75 else random.uniform(darkest, 1.0)
     corners = 1 + random.normal(0, 0.14, (2, 2)).astype(np.float32)
     field = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -159,8 +160,8 @@ def blur(random: np.random.Generator, image: np.ndarray, sigma: float) -> np.nda
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     start, end = (np.round((size // 2 + sign * reach) * 16).astype(int) for sign in (-1, 1))
     cv2.line(kernel, tuple(map(int, start)), tuple(map(int, end)), 1.0, 1, cv2.LINE_AA, shift=4)
-    kernel = cv2.GaussianBlur(kernel, (0, 0), 0.5)
-    return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+    soft = cv2.GaussianBlur(kernel, (0, 0), 0.5)
+    return cv2.filter2D(image, -1, soft / soft.sum(), borderType=cv2.BORDER_REFLECT)
 
 
 def blur_along(image: np.ndarray, direction: np.ndarray, length: float) -> np.ndarray:
@@ -203,7 +204,7 @@ def wash_out(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
 def sense(random: np.random.Generator, image: np.ndarray, noise: float) -> np.ndarray:
     """Returns uint8 RGB with sensor noise of the standard deviation `noise`, now and then smeared or sharpened."""
     if noise > 0.3:
-        grain = random.standard_normal(image.shape, np.float32)
+        grain: np.ndarray = random.standard_normal(image.shape, np.float32)
         if random.random() < 0.5:
             grain = cv2.GaussianBlur(grain, (0, 0), 0.7) * 2
         if random.random() < 0.5:
@@ -220,4 +221,4 @@ def compress(image: np.ndarray, quality: int) -> np.ndarray:
     """Returns uint8 RGB as JPEG of this quality keeps it."""
     written, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert written
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return decode_picture(data)

@@ -190,9 +190,9 @@ def _print_part(
         radius = max(2, (bottom - top) // 3)
         for index in range(count):
             at = left + radius + (right - left - 2 * radius) * index // max(1, count - 1), (top + bottom) // 2
-            tone = LAMP_COLORS[int(random.integers(len(LAMP_COLORS)))]
-            cv2.circle(canvas, at, radius, tone, -1, cv2.LINE_AA)
-            if max(tone) > 200:
+            lamp = LAMP_COLORS[int(random.integers(len(LAMP_COLORS)))]
+            cv2.circle(canvas, at, radius, lamp, -1, cv2.LINE_AA)
+            if max(lamp) > 200:
                 cv2.circle(canvas, at, max(1, radius // 2), (255, 235, 225), -1, cv2.LINE_AA)
     elif kind == "button":
         centre, radius = ((left + right) // 2, (top + bottom) // 2), (right - left) // 2

@@ -141,9 +141,9 @@ def _stain(random: np.random.Generator, glass: np.ndarray, unit: float) -> np.nd
     centre = random.uniform(0.15, 0.85) * width, random.uniform(0.2, 0.8) * height
     axes = unit * random.uniform(0.4, 1.6), unit * random.uniform(0.25, 0.7)
     cv2.ellipse(blot, tuple(map(round, centre)), tuple(map(round, axes)), random.uniform(-25, 25), 0, 360, 1.0, -1)
-    blot = cv2.GaussianBlur(blot, (0, 0), max(1.0, unit * random.uniform(0.08, 0.3)))
-    blot *= np.clip(0.85 + 0.4 * smooth_noise(random, (height, width), 5), 0, 1)
-    return glass * (1 - random.uniform(0.2, 0.5) * blot)[..., None]
+    blurred = cv2.GaussianBlur(blot, (0, 0), max(1.0, unit * random.uniform(0.08, 0.3)))
+    blurred *= np.clip(0.85 + 0.4 * smooth_noise(random, (height, width), 5), 0, 1)
+    return glass * (1 - random.uniform(0.2, 0.5) * blurred)[..., None]
 
 
 def _glare(random: np.random.Generator, glass: np.ndarray, unit: float) -> np.ndarray:
@@ -156,7 +156,7 @@ def _glare(random: np.random.Generator, glass: np.ndarray, unit: float) -> np.nd
     veil = np.exp(-(np.abs(distance) ** random.uniform(2, 8))) * random.uniform(0.25, 0.7)
     if random.random() < 0.5:
         veil = veil * np.exp(-(((rows - random.uniform(0, height)) / (height * random.uniform(0.3, 0.9))) ** 2))
-    return glass + (np.array([250, 252, 250], np.float32) - glass) * np.float32(veil)[..., None]
+    return glass + (np.array([250, 252, 250], np.float32) - glass) * veil.astype(np.float32)[..., None]
 
 
 def _strands(random: np.random.Generator, glass: np.ndarray) -> None:

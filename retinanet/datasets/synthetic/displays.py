@@ -82,7 +82,7 @@ def _draw_digits(
     dark = row.places - len(row.digits)
     for place, (left, size, share) in enumerate(zip(row.lefts, row.sizes, row.shares, strict=True)):
         corner = round(left), row.bottom - size[1]
-        if ghost_share:
+        if ghosts is not None and ghost_share:
             stamp(ink, cv2.resize(ghosts, size, interpolation=cv2.INTER_AREA), corner, ghost_share)
         if place < dark:
             continue

@@ -98,12 +98,12 @@ def random_style(random: np.random.Generator) -> WindowStyle:
         cell += teeth
     shift = random.normal(0, 0.05) if random.random() < 0.8 else random.uniform(-0.3, 0.3)
     muted = random.uniform(0.7, 1.05)
-    grounds = tuple(color_near(random, name, muted) for name in (scheme[0], scheme[2]))
+    grounds = color_near(random, scheme[0], muted), color_near(random, scheme[2], muted)
     if scheme[0] == scheme[2] and random.random() < 0.8:
         grounds = (grounds[0], grounds[0])
     # Print fades; red more than black, and on the wheels that turn most until hardly anything is left.
     fading = random.uniform(0, 0.55) * (random.random() < 0.5)
-    inks = tuple(
+    whole, fraction = (
         color_near(random, name, 1.0) * (1 - fade) + ground * fade
         for name, ground, fade in zip((scheme[1], scheme[3]), grounds, (fading, fading * 1.4), strict=True)
     )
@@ -111,7 +111,7 @@ def random_style(random: np.random.Generator) -> WindowStyle:
         face=face,
         scheme=scheme,
         grounds=grounds,
-        inks=inks,
+        inks=(whole, fraction),
         pitch=max(pitch, cell),
         cell=cell,
         glyph=(glyph_width, glyph_height),

@@ -178,8 +178,8 @@ def draw_screw(random: np.random.Generator, canvas: np.ndarray, middle: tuple[in
     cv2.circle(canvas, middle, max(2, round(radius * 0.8)), metal.tolist(), -1, cv2.LINE_AA)
     angle = random.uniform(0, np.pi)
     ray = np.array([np.cos(angle), np.sin(angle)]) * radius * 0.7
-    ends = [tuple(np.round(np.array(middle) + sign * ray).astype(int).tolist()) for sign in (-1, 1)]
-    cv2.line(canvas, *ends, (metal * 0.3).tolist(), max(1, radius // 4), cv2.LINE_AA)
+    near, far = (np.round(np.array(middle) + sign * ray).astype(int).tolist() for sign in (-1, 1))
+    cv2.line(canvas, near, far, (metal * 0.3).tolist(), max(1, radius // 4), cv2.LINE_AA)
 
 
 def _draw_disc(random: np.random.Generator, canvas: np.ndarray, box: tuple, taken: list[tuple]) -> tuple:

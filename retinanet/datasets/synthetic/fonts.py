@@ -62,13 +62,19 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(FONTS_FOLDER / f"{name}.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
 
 
+def _ink_box(font: ImageFont.FreeTypeFont, text: str) -> tuple[int, int, int, int]:
+    """Returns where a text's ink stands in pixels: left, top, right, bottom. They are whole with the basic layout."""
+    left, top, right, bottom = font.getbbox(text)
+    return int(left), int(top), int(right), int(bottom)
+
+
 @functools.cache
 def font_digits(name: str) -> np.ndarray:
     """Returns the digits of a font as a face."""
     font = _font(name, 144)
     inks = []
     for digit in "0123456789":
-        left, top, right, bottom = font.getbbox(digit)
+        left, top, right, bottom = _ink_box(font, digit)
         mask = Image.new("L", (right - left + 2, bottom - top + 2))
         ImageDraw.Draw(mask).text((1 - left, 1 - top), digit, fill=255, font=font)
         inks.append(np.asarray(mask))
@@ -85,7 +91,7 @@ def font_digits(name: str) -> np.ndarray:
 def text_mask(text: str, font: str, height: int) -> np.ndarray:
     """Returns the coverage of a line of text, uint8 (rows, columns); height is that of a capital letter in pixels."""
     size = max(4, round(height * 1.4))
-    left, top, right, bottom = _font(font, size).getbbox(text)
+    left, top, right, bottom = _ink_box(_font(font, size), text)
     mask = Image.new("L", (max(1, right - left + 2), max(1, bottom - top + 2)))
     ImageDraw.Draw(mask).text((1 - left, 1 - top), text, fill=255, font=_font(font, size))
     return np.asarray(mask)

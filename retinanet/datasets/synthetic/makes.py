@@ -82,11 +82,12 @@ def _unit_texts(random: np.random.Generator, units: tuple[str, ...], share: floa
 
 
 def _prints(random: np.random.Generator, meter: str) -> tuple[tuple[str, float], tuple[str, float]]:
-    lines = []
-    for texts, share in ((ABOVE[meter], 0.6), (BELOW[meter], 0.6)):
-        text = str(random.choice(texts)) if random.random() < share else ""
-        lines.append((text, random.uniform(0.18, 0.5)))
-    return tuple(lines)
+    return _print(random, ABOVE[meter]), _print(random, BELOW[meter])
+
+
+def _print(random: np.random.Generator, texts: tuple[str, ...]) -> tuple[str, float]:
+    text = str(random.choice(texts)) if random.random() < 0.6 else ""
+    return text, random.uniform(0.18, 0.5)
 
 
 def _built(random: np.random.Generator, pads: list[float], **fields) -> Strip:
@@ -100,7 +101,8 @@ def _built(random: np.random.Generator, pads: list[float], **fields) -> Strip:
     below = 1.0 if fields.get("number") else 0.0
     margins[1] = max(margins[1] + 0.35, 0.5)
     margins[3] = max(margins[3] + 0.35 + below, 0.5)
-    return Strip(pads=tuple(pads), margins=tuple(max(0.5, margin) for margin in margins), **fields)
+    left, top, right, bottom = (max(0.5, margin) for margin in margins)
+    return Strip(pads=(pads[0], pads[1], pads[2], pads[3]), margins=(left, top, right, bottom), **fields)
 
 
 def _shadow(random: np.random.Generator) -> tuple[float, float, float] | None:

@@ -168,8 +168,8 @@ def _point(turn: float, radius: float) -> tuple[float, float]:
 
 
 def _hand(canvas: np.ndarray, turn: float, length: float, width: int, ink, start: float = -25) -> None:
-    ends = [tuple(round(value) for value in _point(turn, radius)) for radius in (start, length)]
-    cv2.line(canvas, *ends, tuple(float(value) for value in ink), width, cv2.LINE_AA)
+    near, far = ([round(value) for value in _point(turn, radius)] for radius in (start, length))
+    cv2.line(canvas, near, far, [float(value) for value in ink], width, cv2.LINE_AA)
 
 
 def _at_angle(canvas: np.ndarray, text: str, font: str, height: int, turn: float, radius: float, ink) -> None:

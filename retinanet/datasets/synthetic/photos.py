@@ -43,15 +43,15 @@ def _destroy(random: np.random.Generator, photo: np.ndarray, corners: np.ndarray
     middle = corners.mean(axis=0)
     wider = middle + (corners - middle) * random.uniform(1.2, 2.0)
     cv2.fillPoly(area, [np.round(wider).astype(np.int32)], 1.0)
-    area = cv2.GaussianBlur(area, (0, 0), max(1.0, across * 0.3))[..., None]
+    share = cv2.GaussianBlur(area, (0, 0), max(1.0, across * 0.3))[..., None]
     if kind == "blur":
         sigma = across * random.uniform(0.3, 0.6)
-        return photo + (cv2.GaussianBlur(photo, (0, 0), sigma) - photo) * (area if random.random() < 0.3 else 1.0)
+        return photo + (cv2.GaussianBlur(photo, (0, 0), sigma) - photo) * (share if random.random() < 0.3 else 1.0)
     if kind == "dark":
         return photo * random.uniform(0.01, 0.04) + random.normal(0, 6, photo.shape).astype(np.float32)
     tone = {"glare": (255, 255, 250), "dirt": (70, 55, 40), "fog": (190, 190, 188)}[kind]
     texture = 1 + 0.25 * smooth_noise(random, photo.shape[:2], 12)[..., None] * (kind == "dirt")
-    share = np.clip(area * random.uniform(0.96, 1.1), 0, 0.98)
+    share = np.clip(share * random.uniform(0.96, 1.1), 0, 0.98)
     return photo + (np.array(tone, np.float32) * texture - photo) * share
 
 
@@ -98,7 +98,7 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
     share = float(np.exp(random.uniform(np.log(0.15), np.log(0.65))))
     if random.random() < 0.15:
         share = random.uniform(0.04, 0.8)
-    windows = ()
+    windows: tuple[LabelledWindow, ...] = ()
     unit = size[0] * share / 6
     if kind < NO_METER_SHARE:
         photo, unit = _without_window(random, photo, unit)
@@ -112,26 +112,26 @@ def draw_photo(seed: int, index: int) -> LabelledPhoto:
             photo, windows = _neighbour(random, photo, meter, size[0] * share)
         photo = meter.lay_on(photo)
         if meter.window.label == "digital" and random.spawn(1)[0].random() < IN_THE_DARK_SHARE:
-            photo = darken_round(random, photo, meter.window.corners)
-        unit = side_lengths(meter.window.corners)[1]
+            photo = darken_round(random, photo, meter.window.outline)
+        unit = side_lengths(meter.window.outline)[1]
         if kind < NO_METER_SHARE + ILLEGIBLE_SHARE:
-            photo = _destroy(random, photo, meter.window.corners)
-            windows = (LabelledWindow(meter.window.corners, f"{meter.window.label}_illegible"),)
+            photo = _destroy(random, photo, meter.window.outline)
+            windows = (LabelledWindow(meter.window.outline, f"{meter.window.label}_illegible"),)
         else:
             # from a stream of its own: all else looks the same with stickers and without
             stickers = random.spawn(1)[0]
             if stickers.random() < STICKERS_SHARE:
-                photo = _stick(stickers, photo, [window.corners for window in (meter.window, *windows)])
+                photo = _stick(stickers, photo, [window.outline for window in (meter.window, *windows)])
             if random.random() < 0.12:
-                photo = _occlude(random, photo, [window.corners for window in (meter.window, *windows)])
+                photo = _occlude(random, photo, [window.outline for window in (meter.window, *windows)])
             if random.random() < 0.3:
                 photo = degradation.soil_glass(random, photo, unit * 3, random.uniform(0.1, 0.6) * severity)
             windows = (meter.window, *windows)
             front = random.spawn(1)[0]
             if front.random() < MESH_SHARE and drawn.meter != "water":
-                photo = draw_mesh(front, photo, meter.window.corners)
+                photo = draw_mesh(front, photo, meter.window.outline)
             if front.random() < MOVED_SHARE:
-                row = meter.window.corners[1] - meter.window.corners[0]
+                row = meter.window.outline[1] - meter.window.outline[0]
                 photo = degradation.blur_along(photo, row, unit * front.uniform(0.05, 0.3) * severity)
             if front.random() < WASHED_OUT_SHARE:
                 photo = degradation.wash_out(front, photo)
@@ -149,7 +149,7 @@ def _neighbour(
     """
     size = photo.shape[1::-1]
     other = place_meter(random, draw_window(random, False), size, length * random.uniform(0.6, 1.2), spread=0.6)
-    corners = other.window.corners
+    corners = other.window.outline
     area = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(area, [np.round(corners).astype(np.int32)], 255)
     covered = cv2.warpPerspective(meter.face.mask, meter.matrix, size)[area > 0].max(initial=0) > 0

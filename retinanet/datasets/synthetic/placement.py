@@ -55,7 +55,7 @@ def random_turn(random: np.random.Generator) -> float:
 def placement(
     random: np.random.Generator,
     anchor: np.ndarray,
-    source: np.ndarray,
+    source: tuple[int, ...],
     size: tuple[int, int],
     scale: float,
     spread: float = 0.22,

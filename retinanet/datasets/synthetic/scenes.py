@@ -34,8 +34,8 @@ def draw_scene(random: np.random.Generator, size: tuple[int, int]) -> np.ndarray
     if random.random() < 0.3:
         text = random_label(random)
         mask = fonts.text_mask(text, str(random.choice(fonts.TEXT_FONTS)), round(height * random.uniform(0.02, 0.08)))
-        corner = tuple(int(v) for v in random.uniform(0, [width, height]))
-        place_text(canvas, mask, corner, _random_color(random))
+        x, y = (int(value) for value in random.uniform(0, [width, height]))
+        place_text(canvas, mask, (x, y), _random_color(random))
     return cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)
 
 
@@ -64,8 +64,8 @@ def draw_clutter(random: np.random.Generator, canvas: np.ndarray) -> None:
         start, end = start - along * 2 * width, end + along * 2 * width
         for share in np.linspace(1, 0.1, 6):
             shade = np.clip(color * (0.45 + 0.6 * (1 - share**2)), 0, 255).tolist()
-            ends = (tuple(np.round(point).astype(int).tolist()) for point in (start, end))
-            cv2.line(canvas, *ends, shade, max(1, round(thick * share)), cv2.LINE_AA)
+            near, far = (np.round(point).astype(int).tolist() for point in (start, end))
+            cv2.line(canvas, near, far, shade, max(1, round(thick * share)), cv2.LINE_AA)
     elif kind < 0.65:
         points = random.uniform(-0.1, 1.1, (4, 2)) * [width, height]
         t = np.linspace(0, 1, 24)[:, None]

@@ -135,8 +135,8 @@ def finish_strip(
         place_text(canvas, mask, (x, (top + bottom - mask.shape[0]) // 2), ink)
     y_above, y_below = box[1] - round(0.1 * unit), box[3] + round(0.1 * unit)
     if strip.scale:
-        height = _print_scale(canvas, strip, cells, decimals, unit, (y_above, y_below))
-        y_above, y_below = y_above - height * (strip.scale == "above"), y_below + height * (strip.scale == "below")
+        rows = _print_scale(canvas, strip, cells, decimals, unit, (y_above, y_below))
+        y_above, y_below = y_above - rows * (strip.scale == "above"), y_below + rows * (strip.scale == "below")
     if strip.number:
         size = max(4, round(style.glyph[1] * unit))
         mask = fonts.text_mask(strip.number, strip.unit_font, size)

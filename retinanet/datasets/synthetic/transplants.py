@@ -16,16 +16,15 @@ STRETCH = 1.3
 
 def _fitting_window(random: np.random.Generator, aspect: float) -> DrawnWindow:
     """Returns a drawn window, the best of some whose width over height comes near the aspect."""
-    best, least = None, np.inf
-    for _ in range(6):
+    tried: list[tuple[float, DrawnWindow]] = []
+    while len(tried) < 6:
         window = draw_window(random, digital=False)
         along, across = side_lengths(window.corners)
-        difference = abs(np.log(along / across / aspect))
-        if difference < least:
-            best, least = window, difference
-        if least < np.log(STRETCH) / 2:
+        difference = abs(float(np.log(along / across / aspect)))
+        tried.append((difference, window))
+        if difference < np.log(STRETCH) / 2:
             break
-    return best
+    return min(tried, key=lambda one: one[0])[1]
 
 
 def edge_blur(grey: np.ndarray) -> float:
@@ -50,7 +49,7 @@ def transplant(record: LabelledPhoto, seed: int, index: int) -> LabelledPhoto:
     random = np.random.default_rng([seed, index, 4])
     photo = record.load()
     height, width = photo.shape[:2]
-    place = record.windows[0].corners.astype(np.float32)
+    place = record.windows[0].outline.astype(np.float32)
     along, across = side_lengths(place)
     window = _fitting_window(random, along / max(across, 1.0))
     own_along, own_across = side_lengths(window.corners)

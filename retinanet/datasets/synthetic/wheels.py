@@ -15,6 +15,7 @@ import numpy as np
 from deploy.recognition.classes import FRACTION_CLASS
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import Pending, WindowCrop
+from retinanet.datasets.source_photos import decode_picture
 from retinanet.datasets.synthetic.crops import degrade_crop, split_of
 from retinanet.datasets.synthetic.odometer import digit_at, random_lower_until
 from retinanet.datasets.synthetic.paint import color_near, line_frame, upright_box
@@ -39,7 +40,7 @@ def _catalogue(folder: Path) -> dict[str, dict[tuple, list[tuple[str, float]]]]:
         raise UserError(f"{path}: lacks the columns {', '.join(sorted(missing))}; is it the wheels collection?")
     known = sorted({row["group"] for row in rows if row["split"] == "train"} - {UNKNOWN_GROUP})
     held_out = set(known[VALIDATION_START::VALIDATION_STRIDE])
-    catalogue = {"train": {}, "validation": {}, "test": {}}
+    catalogue: dict[str, dict[tuple, list[tuple[str, float]]]] = {"train": {}, "validation": {}, "test": {}}
     for row in rows:
         split = "validation" if row["split"] == "train" and row["group"] in held_out else row["split"]
         look = row["group"], row["width"], row["height"]
@@ -59,7 +60,7 @@ def _archive(folder: Path) -> zipfile.ZipFile:
 
 def _read(folder: Path, file: str) -> np.ndarray:
     data = np.frombuffer(_archive(folder).read(file), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return decode_picture(data)
 
 
 def _redness(wheel: np.ndarray) -> float:
@@ -95,7 +96,8 @@ def _pick(
     """
     anchor = _read(folder, files[int(random.integers(len(files)))][0])
     # Long series show one digit for weeks: the digit is drawn first.
-    resters, turners = {}, {}
+    resters: dict[int, list[str]] = {}
+    turners: dict[int, list[str]] = {}
     for file, tenths in files:
         group = resters if abs(tenths - round(tenths)) <= 0.25 else turners
         group.setdefault(digit_at(tenths, lower_until), []).append(file)

@@ -137,6 +137,7 @@ def draw_wheels(
     cell_width = max(6, round(style.cell * unit))
     half = float(np.clip(style.glyph[0] * random.uniform(1.08, 1.2) / style.pitch, 0.6, 0.85)) * pitch / 2
     boxes, cells, shading = [], [], {}
+    box_top, box_bottom = y0 + BOX_INSET * height, y0 + (1 - BOX_INSET) * height
     for index, phase in enumerate(odometer.with_play(reader, phases)):
         fraction = index >= wheels - decimals
         middle = x0 + end_gap + pitch * (index + 0.5) + (apart if fraction else 0.0)
@@ -158,13 +159,12 @@ def draw_wheels(
         face_middle = left + (cell_width - round(style.teeth * unit)) / 2
         if index == wheels - 1 and style.ticks:
             face_middle -= style.tick_reach * cell_width / 2
-        top, bottom = y0 + BOX_INSET * height, y0 + (1 - BOX_INSET) * height
-        boxes.append(upright_box(face_middle - half, top, face_middle + half, bottom, str(digits[index])))
+        boxes.append(upright_box(face_middle - half, box_top, face_middle + half, box_bottom, str(digits[index])))
 
     left, right = (cells[0][0], cells[-1][1]) if style.slots else (x0, x0 + width)
     opening = left, y0, right, y0 + height
     if decimals:
-        boxes.append(upright_box(cells[-decimals][0], top, cells[-1][1], bottom, FRACTION_CLASS))
+        boxes.append(upright_box(cells[-decimals][0], box_top, cells[-1][1], box_bottom, FRACTION_CLASS))
     if strip is not None:
         finish_strip(canvas, opening, strip, style, cells, decimals)
     else:
