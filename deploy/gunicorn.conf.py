@@ -24,9 +24,9 @@ from deploy.recognition.errors import UserError  # noqa: E402
 from deploy.recognition.machine import cores  # noqa: E402
 from deploy.recognition.manifest import check_models  # noqa: E402
 from deploy.recognition.networks import THREADS_VARIABLE  # noqa: E402
-from deploy.serving import figure_files, logs  # noqa: E402
+from deploy.serving import logs, metric_files  # noqa: E402
 from deploy.serving.board import Board  # noqa: E402
-from deploy.serving.settings import DELAY, SHARED_FOLDER, read_settings  # noqa: E402
+from deploy.serving.settings import DELAY, ENGINE, SHARED_FOLDER, read_settings  # noqa: E402
 
 
 def most_connections() -> int:
@@ -90,9 +90,9 @@ def on_starting(server: Any) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     server.board = Board()
-    server.figures_folder = figure_files.make_folder(settings.workers)
-    if server.figures_folder:
-        os.environ[SHARED_FOLDER] = server.figures_folder
+    server.metrics_folder = metric_files.make_folder(settings.workers)
+    if server.metrics_folder:
+        os.environ[SHARED_FOLDER] = server.metrics_folder
     else:
         os.environ.pop(SHARED_FOLDER, None)
         server.log.warning("no room for figures in /dev/shm nor /tmp: each process tells its own")
@@ -136,7 +136,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Lets a worker accept once it is ready, and SIGTERM tell the probes at once that no more should be sent."""
-    engine = worker.wsgi.config["METER_ENGINE"]
+    engine = worker.wsgi.config[ENGINE]
     engine.on_ready = worker.become_ready
     stop = worker.handle_exit
 
@@ -150,16 +150,16 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """Ends the thread that runs the models before the interpreter goes."""
     if getattr(worker, "wsgi", None):
-        worker.wsgi.config["METER_ENGINE"].stop()
+        worker.wsgi.config[ENGINE].stop()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Adds a dead process's figures to those of others before it, and lets the next one wait if it never was ready."""
+    """Adds a dead process's metrics to those of others before it, and lets the next one wait if it never was ready."""
     server.board.mark_ended(worker.age)
-    if server.figures_folder:
-        figure_files.retire(server.figures_folder, worker.pid)
+    if server.metrics_folder:
+        metric_files.retire(server.metrics_folder, worker.pid)
 
 
 def on_exit(server: Any) -> None:
-    """Removes the figures."""
-    figure_files.remove(getattr(server, "figures_folder", ""))
+    """Removes the metrics."""
+    metric_files.remove(getattr(server, "metrics_folder", ""))

@@ -87,6 +87,7 @@ STAGE2 = ModelConfig(
     anchor_aspect_ratios=(0.22, 0.42, 0.85),
     head_layers=2,
 )
+MODEL_CONFIGS = {config.stage: config for config in (STAGE1, STAGE2)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,9 +67,9 @@ def reader(seconds=0.0):
 def start_app(load=reader, **changes):
     """An application in this process, ready to answer, and its engine."""
     settings = ServerSettings(**changes)
-    figures = Metrics()
-    engine = Engine(load, settings.queue_length, settings.batch_size, figures)
-    app = create_app(settings, engine, figures)
+    metrics = Metrics()
+    engine = Engine(load, settings.queue_length, settings.batch_size, metrics)
+    app = create_app(settings, engine, metrics)
     engine.start()
     wait_for(lambda: engine.state == READY)
     return app, engine

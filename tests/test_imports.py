@@ -1,4 +1,7 @@
-"""Imports point one way: what stands lower imports nothing from above, and nothing imports in a circle."""
+"""Imports point one way: what stands lower imports nothing from above, and nothing imports in a circle.
+
+Modules stay short, and packages hold nothing but what they are.
+"""
 
 import ast
 import functools
@@ -10,19 +13,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 RANKS = [
     {"deploy.recognition"},
-    {
-        "retinanet.cli",
-        "retinanet.config",
-        "retinanet.files",
-        "retinanet.foreign_text",
-        "retinanet.text_tables",
-        "deploy.serving",
-    },
+    {"deploy.serving"},
+    {"retinanet.cli", "retinanet.config", "retinanet.files", "retinanet.foreign_text", "retinanet.text_tables"},
     {"retinanet.models", "retinanet.datasets"},
     {"retinanet.evaluation", "retinanet.export"},
     {"retinanet.training", "retinanet.bulk", "retinanet.benchmark", "retinanet.studies"},
 ]
 RANK = {package: rank for rank, packages in enumerate(RANKS) for package in packages}
+# what is run and never imported
+SCRIPTS = {path.stem for path in ROOT.glob("*.py")} | {"deploy.gunicorn.conf", "deploy.prepare_model", "deploy.serve"}
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def package_of(module):
@@ -30,21 +33,28 @@ def package_of(module):
 
 
 @functools.cache
+def modules():
+    """Files by module name: the packages of deploy and retinanet, and the scripts."""
+    files = [*ROOT.glob("*.py"), *(ROOT / "deploy").rglob("*.py"), *(ROOT / "retinanet").rglob("*.py")]
+    return {name_of(path): path for path in files}
+
+
+@functools.cache
 def imports():
     """All pairs (module, imported module) of what is ours, imports within functions too."""
     pairs = []
-    files = [path for folder in ("deploy", "retinanet") for path in (ROOT / folder).rglob("*.py")]
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
-    for path in files:
+    for module, path in modules().items():
         parts = path.relative_to(ROOT).with_suffix("").parts
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.ImportFrom):
+            if isinstance(node, ast.Import):
+                targets = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                start = ".".join((*(parts[: -node.level] if node.level else ()), *filter(None, [node.module])))
+                targets = [f"{start}.{name.name}" for name in node.names]
+                targets = [target if target in modules() else start for target in targets]
+            else:
                 continue
-            start = ".".join((*(parts[: -node.level] if node.level else ()), *filter(None, [node.module])))
-            for name in node.names:
-                target = f"{start}.{name.name}" if f"{start}.{name.name}" in modules else start
-                if target in modules:
-                    pairs.append((".".join(parts), target))
+            pairs += [(module, target) for target in targets if target in modules()]
     return pairs
 
 
@@ -65,4 +75,23 @@ def test_no_circle(name):
 
 
 def test_every_package_has_its_place():
-    assert {package_of(module) for module, _ in imports() if module.startswith("retinanet.")} <= set(RANK)
+    inside = set(modules()) - {"deploy", "retinanet"} - SCRIPTS
+    assert {package_of(module) for module in inside} == set(RANK)
+
+
+def test_the_server_imports_nothing_of_training():
+    theirs = [target for module, target in imports() if package_of(module) == "deploy.serving"]
+    assert {package_of(target) for target in theirs} == {"deploy.recognition", "deploy.serving"}
+
+
+def test_nobody_imports_a_script():
+    assert [pair for pair in imports() if pair[1] in SCRIPTS] == []
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_modules_are_short_and_packages_hold_a_docstring_alone(module):
+    text = modules()[module].read_text()
+    assert len(text.splitlines()) <= 300
+    if modules()[module].name == "__init__.py":
+        (only,) = ast.parse(text).body
+        assert isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: requests, latencies, the queue, confidences."""
+"""Metrics for Prometheus: requests, latencies, the queue, confidences."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ..recognition.recognition import Recognition
-from .figure_files import reserve
+from .metric_files import reserve
 from .settings import SHARED_FOLDER
 
 _LOG = logging.getLogger("meter.metrics")
@@ -19,7 +19,7 @@ _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 
 
 def make_metrics() -> "Metrics":
-    """Returns the figures of this process; where there is no room to share them, it goes on without that."""
+    """Returns the metrics of this process; where there is no room to share them, it goes on without that."""
     folder = os.environ.get(SHARED_FOLDER)
     if folder:
         try:
@@ -33,7 +33,7 @@ def make_metrics() -> "Metrics":
 
 
 class Metrics:
-    """The figures of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -85,7 +85,7 @@ class Metrics:
             self.observe_stage(stage, seconds)
 
     def render(self) -> bytes:
-        """Returns the figures of all processes in Prometheus's text format."""
+        """Returns the metrics of all processes in Prometheus's text format."""
         registry = self._registry
         if os.environ.get(SHARED_FOLDER):
             registry = CollectorRegistry()

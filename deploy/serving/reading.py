@@ -41,8 +41,8 @@ class Reading:
     being recognized.
     """
 
-    def __init__(self, settings: ServerSettings, engine: Engine, figures: Metrics, decoders: Decoders):
-        self._settings, self._engine, self._figures, self._decoders = settings, engine, figures, decoders
+    def __init__(self, settings: ServerSettings, engine: Engine, metrics: Metrics, decoders: Decoders):
+        self._settings, self._engine, self._metrics, self._decoders = settings, engine, metrics, decoders
 
     def results(self, submission: Submission, start: float) -> list[Result]:
         """Returns for each photo its answer, or why it has none.
@@ -82,7 +82,7 @@ class Reading:
                 break
             photos.append(photo)
             remaining.pop(0)
-            self._figures.observe_stage("decode", time.monotonic() - start)
+            self._metrics.observe_stage("decode", time.monotonic() - start)
         return photos
 
     def _decode(
@@ -112,6 +112,6 @@ class Reading:
                 results.append(photo)
                 continue
             recognition = next(recognitions)
-            self._figures.observe_recognition(recognition)
+            self._metrics.observe_recognition(recognition)
             results.append(answer(photo, recognition, time.monotonic() - start, submission.options))
         return results

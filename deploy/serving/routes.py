@@ -9,12 +9,13 @@ from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from . import metrics, openapi
+from . import openapi
 from .bodies import Submission, parse
 from .closing import closing
 from .decoders import Decoders
 from .engine import Engine
 from .logs import REQUEST_LOG
+from .metrics import CONTENT_TYPE, Metrics
 from .problems import BROKEN, NOT_AUTHORIZED, RequestProblem, word_of
 from .reading import Reading
 from .settings import DEPLOY, ServerSettings
@@ -31,20 +32,18 @@ _SECURITY = {
 }
 
 
-def create_app(
-    settings: ServerSettings, engine: Engine, figures: metrics.Metrics, decoders: Decoders | None = None
-) -> Flask:
+def create_app(settings: ServerSettings, engine: Engine, metrics: Metrics, decoders: Decoders | None = None) -> Flask:
     """Returns the application; the engine may still be loading."""
     app = Flask("meter", static_folder=str(DEPLOY / "static"), static_url_path="/static")
     app.json.sort_keys = False
     app.wsgi_app = closing(app.wsgi_app)
-    _add_frame(app, settings, figures)
+    _add_frame(app, settings, metrics)
     app.config["METER_DECODERS"] = decoders = decoders or Decoders(settings)
-    reading = Reading(settings, engine, figures, decoders)
+    reading = Reading(settings, engine, metrics, decoders)
 
     @app.post("/recognize")
     def recognize() -> ResponseReturnValue:
-        submission = _submission(settings, figures, many=None)
+        submission = _submission(settings, metrics, many=None)
         (result,) = reading.results(submission, g.start)
         if isinstance(result, RequestProblem):
             raise result
@@ -54,7 +53,7 @@ def create_app(
 
     @app.post("/recognize/batch")
     def recognize_batch() -> ResponseReturnValue:
-        submission = _submission(settings, figures, many=settings.max_photos)
+        submission = _submission(settings, metrics, many=settings.max_photos)
         results = reading.results(submission, g.start)
         read = sum(isinstance(result, dict) and result["success"] for result in results)
         g.outcome, g.fields = "batch", {"photos": len(results), "read": read}
@@ -81,7 +80,7 @@ def create_app(
 
     @app.get("/metrics")
     def render_metrics() -> ResponseReturnValue:
-        return Response(figures.render(), content_type=metrics.CONTENT_TYPE)
+        return Response(metrics.render(), content_type=CONTENT_TYPE)
 
     document = openapi.document(settings)
 
@@ -98,18 +97,18 @@ def create_app(
     return app
 
 
-def _submission(settings: ServerSettings, figures: metrics.Metrics, many: int | None) -> Submission:
+def _submission(settings: ServerSettings, metrics: Metrics, many: int | None) -> Submission:
     start = time.monotonic()
     content_type = request.content_type or ""
     body = read_body(request.environ, content_type, settings)
     g.body_size = len(body)
     submission = parse(body, content_type, request.args, settings, many)
-    figures.observe_stage("upload", time.monotonic() - start)
+    metrics.observe_stage("upload", time.monotonic() - start)
     return submission
 
 
-def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -> None:
-    """Adds what every request goes through: its id, the token, errors as JSON, figures and the log."""
+def _add_frame(app: Flask, settings: ServerSettings, metrics: Metrics) -> None:
+    """Adds what every request goes through: its id, the token, errors as JSON, metrics and the log."""
 
     @app.before_request
     def begin() -> None:
@@ -146,8 +145,8 @@ def _add_frame(app: Flask, settings: ServerSettings, figures: metrics.Metrics) -
     def end(response: Response) -> Response:
         seconds = time.monotonic() - g.start
         endpoint = request.endpoint or "unknown"
-        figures.requests.labels(endpoint, response.status_code, g.outcome).inc()
-        figures.request_seconds.labels(endpoint).observe(seconds)
+        metrics.requests.labels(endpoint, response.status_code, g.outcome).inc()
+        metrics.request_seconds.labels(endpoint).observe(seconds)
         response.headers["X-Request-ID"] = g.request_id
         response.headers.update(_SECURITY)
         if request.method == "POST":

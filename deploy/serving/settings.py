@@ -10,11 +10,13 @@ from ..recognition.errors import UserError
 from ..recognition.machine import cores, memory
 
 PREFIX = "METER_"
-# Set by gunicorn.conf.py: the processes write their figures there, and any of them answers for all. prometheus_client
+# Set by gunicorn.conf.py: the processes write their metrics there, and any of them answers for all. prometheus_client
 # looks for it when it is imported.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # Set by it too: seconds to wait before loading, after processes that did not become ready.
 DELAY = "LOADING_DELAY"
+# Where the application keeps its engine, for the worker that serves it.
+ENGINE = "METER_ENGINE"
 DEPLOY = Path(__file__).resolve().parent.parent
 # The longest that json.dumps writes for a pixel of whole numbers: "[255, 255, 255], ".
 BYTES_A_PIXEL = 17

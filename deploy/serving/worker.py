@@ -20,7 +20,7 @@ from .board import Board
 from .budget import Budget
 from .connections import ClientSocket
 from .problems import BAD_REQUEST, BROKEN, TOO_SLOW, RequestProblem
-from .settings import read_settings
+from .settings import ENGINE, read_settings
 from .states import DRAINING, READY
 from .uploads import body_limit
 
@@ -72,7 +72,7 @@ class Worker(ThreadWorker):
         self.method_queue.defer(lambda: None)
 
     def _may_accept(self) -> bool:
-        is_ready = self.wsgi.config["METER_ENGINE"].state in (READY, DRAINING)
+        is_ready = self.wsgi.config[ENGINE].state in (READY, DRAINING)
         if is_ready and self.board is not None:
             self.board.mark_ready(self.age)
         return is_ready or self.board is None or not self.board.another_is_ready(self.age)

@@ -10,18 +10,16 @@ from .decoders import Decoders
 from .engine import Engine
 from .metrics import make_metrics
 from .routes import create_app
-from .settings import DELAY, ServerSettings, read_settings
-
-ENGINE = "METER_ENGINE"
+from .settings import DELAY, ENGINE, ServerSettings, read_settings
 
 
 def create_application() -> Flask:
     """Returns the application of this process, which begins to load its models."""
     settings = read_settings()
-    figures = make_metrics()
-    engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
+    metrics = make_metrics()
+    engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, metrics)
     decoders = Decoders(settings)
-    app = create_app(settings, engine, figures, decoders)
+    app = create_app(settings, engine, metrics, decoders)
     app.config[ENGINE] = engine
     decoders.start()
     engine.start(float(os.environ.get(DELAY, 0)))

@@ -18,7 +18,7 @@ SHUFFLE_BUFFER = 20_000
 POINT_SIZE = (28, 64)
 # Digits of a display that are lower than this are learned as boxes of at least this width and height, for the same
 # reason: in lower ones no anchor would overlap enough.
-LEAST_DIGIT_SIZE = (22, 46)
+MIN_DIGIT_SIZE = (22, 46)
 # Of the training windows of stage 2, so many are shown upside down, with nothing to find: it has to tell which way up a
 # reading stands, since 0, 1, 8 and 6 with 9 look like digits both ways.
 UPSIDE_DOWN_SHARE = 0.08
@@ -173,8 +173,8 @@ def pad_boxes(boxes, labels):
     middles = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
     boxes = np.where(is_point[:, None], middles + np.array([-1, -1, 1, 1]) * np.tile(POINT_SIZE, 2) / 2, boxes)
     sizes = boxes[:, 2:] - boxes[:, :2]
-    is_low = sizes[:, 1:] < LEAST_DIGIT_SIZE[1]
-    grown = middles + np.array([-1, -1, 1, 1]) * np.tile(np.maximum(sizes, LEAST_DIGIT_SIZE), 2) / 2
+    is_low = sizes[:, 1:] < MIN_DIGIT_SIZE[1]
+    grown = middles + np.array([-1, -1, 1, 1]) * np.tile(np.maximum(sizes, MIN_DIGIT_SIZE), 2) / 2
     large = np.all(sizes > 2, axis=1)
     boxes = np.where(is_low, grown, boxes)[large][: len(padded)]
     labels = labels[large][: len(padded)]

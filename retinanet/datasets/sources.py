@@ -9,7 +9,7 @@ import numpy as np
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import LabelledPhoto, Pending, ReadingKind, WindowCrop
 
-MODELS = Path(__file__).resolve().parents[2] / "deploy" / "models"
+MODELS_FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "models"
 DEFAULT_COUNT = 1000
 DRAWN_SOURCES = ("wheels", "synthetic", "transplanted", "no_meter")
 
@@ -114,7 +114,7 @@ def _photos_for_stage(request: Request, stage: int):
     from deploy.recognition.exported_models import load_models
     from retinanet.datasets.importers import table_windows
 
-    return table_windows.with_boxes(photos, load_models(request.models or MODELS))
+    return table_windows.with_boxes(photos, load_models(request.models or MODELS_FOLDER))
 
 
 def _chongqing(request: Request):

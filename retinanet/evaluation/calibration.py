@@ -12,7 +12,7 @@ from retinanet.files import write_json
 FOLDS = 10
 # how strongly the weights are held near 0, in answers: the photos are of some hundred meters, not thousands
 RIDGE = 40.0
-LEAST_WRONG = 10
+MIN_WRONG = 10
 _STEPS = 50
 
 
@@ -27,13 +27,13 @@ def fit(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = Non
         counts: (n,) how much each answer counts; 1 each by default.
 
     Raises:
-        UserError: fewer than LEAST_WRONG answers are wrong or right.
+        UserError: fewer than MIN_WRONG answers are wrong or right.
     """
     right = np.asarray(right, np.float64)
     rarer = int(min(right.sum(), len(right) - right.sum()))
-    if rarer < LEAST_WRONG:
+    if rarer < MIN_WRONG:
         raise UserError(
-            f"only {rarer} of {len(right)} answers are of one kind, right or wrong: expected at least {LEAST_WRONG} "
+            f"only {rarer} of {len(right)} answers are of one kind, right or wrong: expected at least {MIN_WRONG} "
             "of each to calibrate on; give more photos or more turns"
         )
     counts = np.ones(len(right)) if counts is None else counts

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from retinanet.datasets.sources import MEASURED, MODELS, SOURCES, Request
+from retinanet.datasets.sources import MEASURED, MODELS_FOLDER, SOURCES, Request
 
 
 def add_arguments(parser: argparse.ArgumentParser, split: str, turns: list[int]) -> None:
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser, split: str, turns: list[int])
     parser.add_argument(
         "--turns", type=int, nargs="+", choices=range(4), default=turns, help=f"quarters clockwise (default: {shown})"
     )
-    parser.add_argument("--models", type=Path, default=MODELS, help="default: deploy/models")
+    parser.add_argument("--models", type=Path, default=MODELS_FOLDER, help="default: deploy/models")
 
 
 def add_sets(parser: argparse.ArgumentParser, split: str) -> None:

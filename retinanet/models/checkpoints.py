@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
-from retinanet.config import STAGE1, STAGE2, ModelConfig
+from retinanet.config import MODEL_CONFIGS, ModelConfig
 from retinanet.files import write_then_move
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.stages import MODELS
@@ -91,7 +91,7 @@ def _check_config(description: dict, stage: int) -> None:
     """Raises ValueError, KeyError or TypeError where the description is none that `own_config` wrote."""
     values = description["config"]
     config = ModelConfig.from_dict(values["model_config"])
-    expected = {1: STAGE1, 2: STAGE2}[stage]
+    expected = MODEL_CONFIGS[stage]
     sides = (config.input_height, config.input_width)
     sizes = (*sides, config.pyramid_channels, config.head_layers)
     if config.stage != stage or config.class_names != expected.class_names:

@@ -54,7 +54,7 @@ def openvino_network(model) -> OpenVinoNetwork:
         return OpenVinoNetwork(Path(folder), (config.input_height, config.input_width))
 
 
-def detector(model) -> Detector:
+def openvino_detector(model) -> Detector:
     """Returns a model of a stage under OpenVINO in float32, as `Models` holds it."""
     return Detector(openvino_network(model), functools.partial(model.find, rules=model.suppression))
 
@@ -71,12 +71,14 @@ def variants(
     """
     configs = [model.model_config for model in models]
     own = [(config.input_height, config.input_width) for config in configs]
-    chosen = Models(detector(models[0]), detector(models[1]), own[0][0], own[1], confidence=confidence)
+    chosen = Models(
+        openvino_detector(models[0]), openvino_detector(models[1]), own[0][0], own[1], confidence=confidence
+    )
     readers = {"chosen": MeterReader(chosen)}
     for stage, (model, (own_height, own_width), others) in enumerate(zip(models, own, sizes, strict=True), start=1):
         for height, width in others:
             if (height, width) != (own_height, own_width):
-                network = detector(at_size(model, height, width))
+                network = openvino_detector(at_size(model, height, width))
                 if stage == 1:
                     changed = dataclasses.replace(chosen, stage1=network, stage1_size=height)
                 else:

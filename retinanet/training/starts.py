@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from retinanet.config import STAGE1, STAGE2
+from retinanet.config import MODEL_CONFIGS
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGENET, SHIPPED, NONE = "imagenet", "shipped", "none"
 # endings of weights of a backbone alone
 BACKBONE_ENDINGS = (".weights.h5", ".npz")
-_CONFIGS = {1: STAGE1, 2: STAGE2}
 
 
 def weights_file(start: str, stage: int) -> Path | None:
@@ -30,8 +29,8 @@ def weights_file(start: str, stage: int) -> Path | None:
         advice = f"expected {IMAGENET}, {SHIPPED}, {NONE} or a file"
         if start == IMAGENET:
             advice = (
-                f"no ImageNet weights of {_CONFIGS[stage].backbone} are shipped: give a file (docs/training.md tells "
-                f"how to make one), {SHIPPED} or {NONE}"
+                f"no ImageNet weights of {MODEL_CONFIGS[stage].backbone} are shipped: give a file (docs/training.md "
+                f"tells how to make one), {SHIPPED} or {NONE}"
             )
         raise UserError(f"--initial_weights {start}: no such file: {path}; {advice}")
     return path
@@ -42,7 +41,7 @@ def told(start: str, stage: int) -> str:
     if start == NONE:
         return "random weights"
     if start == IMAGENET:
-        return f"ImageNet weights of its backbone, {_CONFIGS[stage].backbone}"
+        return f"ImageNet weights of its backbone, {MODEL_CONFIGS[stage].backbone}"
     if start == SHIPPED:
         return f"the weights that came with the project, {shipped_weights(stage).relative_to(ROOT)}"
     return start
@@ -50,7 +49,7 @@ def told(start: str, stage: int) -> str:
 
 def imagenet_weights(stage: int) -> Path:
     """Returns where the ImageNet weights of a stage's backbone stand, if they are shipped."""
-    return ROOT / "resources" / "imagenet" / f"{_CONFIGS[stage].backbone}.npz"
+    return ROOT / "resources" / "imagenet" / f"{MODEL_CONFIGS[stage].backbone}.npz"
 
 
 def shipped_weights(stage: int) -> Path:

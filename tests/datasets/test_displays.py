@@ -39,7 +39,7 @@ def _row(**changes) -> display_rows.DigitRow:
 
 def _boxes_of(row: display_rows.DigitRow, ink: np.ndarray) -> dict[str, list[np.ndarray]]:
     random = np.random.default_rng(1)
-    boxes = displays._draw_digits(random, ink, row, *fonts.segment_digits(random))
+    boxes = displays.draw_digits(random, ink, row, *fonts.segment_digits(random))
     found: dict[str, list[np.ndarray]] = {}
     for box in boxes:
         found.setdefault(box.label, []).append(np.concatenate(_bounds(box)))

@@ -273,7 +273,7 @@ def test_wheels_that_all_look_alike_seldom_have_a_fraction():
         style = random_style(np.random.default_rng(seed))
         window = windows.draw_window(random, digital=False)
         if window.strip is None:
-            plain[windows._is_plain(style)].append("," in window.reading)
+            plain[windows.is_plain(style)].append("," in window.reading)
     assert len(plain[True]) > 20
     assert np.mean(plain[True]) < 0.3 < 0.6 < np.mean(plain[False])
 
@@ -283,7 +283,7 @@ def test_a_bracket_ends_where_the_fraction_starts_or_goes_all_round(fraction_lef
     is_open = []
     for seed in range(40):
         canvas = np.zeros((120, 300, 3), np.float32)
-        plates._draw_bracket(
+        plates.draw_bracket(
             np.random.default_rng(seed), canvas, (60, 40, 240, 80), fraction_left, np.array([255.0] * 3)
         )
         columns = np.flatnonzero(canvas.any(axis=(0, 2)))

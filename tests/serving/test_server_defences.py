@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.serving import figure_files, metrics
+from deploy.serving import metric_files, metrics
 from deploy.serving.board import Board
 from deploy.serving.budget import Budget
 from deploy.serving.connections import ClientSocket
@@ -331,17 +331,17 @@ def test_a_worker_that_loads_leaves_requests_to_the_one_that_is_ready(tmp_path):
         # the dead ones' files are gone, and what they had counted is not
         figures = server.get("/metrics")[2]
         assert sum_of(figures, 'meter_photos_total{counter_class="analog",outcome="read"}') >= len(statuses)
-        files = list(figures_folder(server).glob("*.db"))
+        files = list(metrics_folder(server).glob("*.db"))
         # of two processes and of those that have ended, all of them in full from the beginning
         assert len(files) == 3 + 3 + 2
-        assert {file.stat().st_size for file in files} == {figure_files._FILE_BYTES}
+        assert {file.stat().st_size for file in files} == {metric_files._FILE_BYTES}
 
 
 def sum_of(figures, name):
     return sum(float(line.rsplit(" ", 1)[1]) for line in figures.splitlines() if line.startswith(name))
 
 
-def figures_folder(server):
+def metrics_folder(server):
     """Where a process of the server has mapped its figures from."""
     mapped = Path(f"/proc/{server.workers()[0]}/maps").read_text().split()
     (folder,) = {Path(name).parent for name in mapped if "/meter-metrics-" in name}
@@ -385,12 +385,12 @@ def test_figures_without_room(tmp_path, monkeypatch, caplog):
     figures.admitted.inc()
     assert b"meter_queue_requests 1.0" in figures.render()
     assert "no room for figures" in caplog.text
-    assert figure_files.make_folder(4, ["/nowhere"]) == ""
-    assert figure_files.make_folder(10**9, ["/tmp"]) == ""
+    assert metric_files.make_folder(4, ["/nowhere"]) == ""
+    assert metric_files.make_folder(10**9, ["/tmp"]) == ""
 
 
 def test_figures_of_servers_that_were_killed_are_removed(tmp_path):
-    code = "from deploy.serving.figure_files import make_folder; print(make_folder(1, [%r])); %s"
+    code = "from deploy.serving.metric_files import make_folder; print(make_folder(1, [%r])); %s"
     ended = [sys.executable, "-c", code % (str(tmp_path), "")]
     folder = subprocess.run(ended, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     assert Path(folder).is_dir()
@@ -404,7 +404,7 @@ def test_figures_of_servers_that_were_killed_are_removed(tmp_path):
 
 
 def test_figures_lie_on_disk_in_full(tmp_path):
-    figure_files.reserve(str(tmp_path), 7)
+    metric_files.reserve(str(tmp_path), 7)
     for file in tmp_path.iterdir():
         assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
 

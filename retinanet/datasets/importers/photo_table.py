@@ -20,7 +20,7 @@ from retinanet.datasets.splits import SPLITS, read_table, split_by_hash
 
 COLUMNS = ("image", "label", "reading")
 CORNER_COLUMNS = tuple(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")
-NO_METER = "no_meter"
+NO_METER_LABEL = "no_meter"
 READING = re.compile(r"[0-9?]+(,[0-9?]+)?")
 BETWEEN = re.compile(r"between ([0-9?,.]+)/([0-9?,.]+)")
 # Marks of a comma that only sister meters tell: with it and without it a text is right.
@@ -59,10 +59,12 @@ def _photo(table: Path, image: str, lines: list[tuple[int, dict[str, str]]]) -> 
     for number, line in lines:
         where = f"{table}: line {number} ({image})"
         label = line["label"].strip().lower()
-        if label == NO_METER and len(lines) == 1:
+        if label == NO_METER_LABEL and len(lines) == 1:
             continue
         if label not in STAGE1_CLASSES:
-            raise UserError(f"{where}: the label {line['label']!r}; expected {', '.join(STAGE1_CLASSES)} or {NO_METER}")
+            raise UserError(
+                f"{where}: the label {line['label']!r}; expected {', '.join(STAGE1_CLASSES)} or {NO_METER_LABEL}"
+            )
         windows.append(LabelledWindow(_corners(where, line, size), label, readings=_readings(where, line, label)))
     return LabelledPhoto(image, photo_loader(file), SPLITS[split], group, tuple(windows))
 

@@ -14,7 +14,7 @@ from retinanet.datasets.importers.reading_alignment import UNKNOWN, Alignment, a
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 
 # A run of known digits beside one that nobody can tell serves if it is as long as this.
-LEAST_RUN = 3
+MIN_RUN = 3
 # Decimals of a display that are lower than this share of the whole units are a fraction by their size alone.
 SMALL_DECIMALS = 0.75
 # A row that fills less of its window's height or width than this is shown to stage 2 by itself too, as recognition
@@ -56,7 +56,7 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
     if found is None:
         return []
     chosen = longest_run(found.places)
-    if len(chosen) < LEAST_RUN:
+    if len(chosen) < MIN_RUN:
         return []
     whole = len(chosen) == len(digits)
     found = dataclasses.replace(found, boxes=found.boxes[chosen], places=tuple(found.places[index] for index in chosen))

@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
 from deploy.recognition.errors import UserError
 from deploy.recognition.geometry import is_convex
 from retinanet.datasets.corner_order import clockwise
 from retinanet.datasets.label_studio.names import PictureFolder, without_upload_prefix
+from retinanet.datasets.schema import SCHEMAS
 from retinanet.foreign_text import printable
 
 # Shapes drawn along the picture's edge may overshoot by a rounding.
@@ -35,7 +35,6 @@ MOST_PIXELS_A_SIDE = 1_000_000
 SAME_PLACES = 2
 
 STAGE_OF_TYPE = {"polygonlabels": 1, "rectanglelabels": 2}
-CLASSES = {1: STAGE1_CLASSES, 2: STAGE2_CLASSES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,9 +240,10 @@ def _shape(result: dict, stage: int, place: str) -> Shape:
             raise ValueError("coordinates that are no numbers")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{place}: a shape cannot be understood ({_short(error)}); export the project again") from error
-    if len(labels) != 1 or labels[0] not in CLASSES[stage]:
+    classes = SCHEMAS[stage].class_names
+    if len(labels) != 1 or labels[0] not in classes:
         given = printable(", ".join(labels))[:80] or "missing"
-        raise UserError(f"{place}: label {given}; expected one of {', '.join(CLASSES[stage])}")
+        raise UserError(f"{place}: label {given}; expected one of {', '.join(classes)}")
     if len(points) != 4 or not is_convex(clockwise(points)):
         raise UserError(
             f"{place}: the shape {labels[0]} has {len(points)} points and is no convex quadrilateral; draw four corners"

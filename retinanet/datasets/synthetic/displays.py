@@ -36,7 +36,7 @@ def draw_display(
     before, after = 0.45 * prefix, signs.uniform(0.3, 0.8) * (unit == "right")
     row, (width, height) = random_row(random, face.shape[2] / face.shape[1], before, after)
     ink = np.zeros((height, width), np.float32)
-    boxes = _draw_digits(random, ink, row, face, ghosts)
+    boxes = draw_digits(random, ink, row, face, ghosts)
     glass_ink = display_signs.GlassInk(ink, [row.box])
     _print_round(signs, glass_ink, row, face, prefix, unit)
     glass = draw_glass(random, look, ink, row.height)
@@ -67,7 +67,7 @@ def _random_face(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray | 
     return fonts.font_digits(str(random.choice(fonts.font_names()))), None
 
 
-def _draw_digits(
+def draw_digits(
     random: np.random.Generator, ink: np.ndarray, row: DigitRow, face: np.ndarray, ghosts: np.ndarray | None
 ) -> list[LabelledBox]:
     """Paints the row's digits, ghosts and point, and returns their boxes in pixels of the glass."""

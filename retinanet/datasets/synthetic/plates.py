@@ -127,13 +127,13 @@ def finish_plate(
             place_text(canvas, mask, (x, y), color)
     glazed = random.random() < 0.25
     if random.random() < (0.6 if glazed else 0.12):
-        _draw_bracket(random, canvas, box, fraction_left, ink)
+        draw_bracket(random, canvas, box, fraction_left, ink)
     if glazed:
         pad = round(unit * random.uniform(0.0, 0.18))
         _draw_cover(random, canvas, (left - pad, top - pad, right + pad, bottom + pad))
 
 
-def _draw_bracket(
+def draw_bracket(
     random: np.random.Generator, canvas: np.ndarray, box: tuple, fraction_left: float | None, ink: np.ndarray
 ) -> None:
     """Prints a line round the opening, closed, or, where there is a fraction, as far as the whole wheels go."""

@@ -74,12 +74,12 @@ def draw_window(random: np.random.Generator, digital: bool | None = None) -> Dra
         return draw_wheels(random, style, odometer.random_phases(random, wheels), decimals, strip)
     style = random_style(random)
     wheels, decimals = weighted(random, LAYOUTS)
-    if decimals and _is_plain(style) and random.spawn(1)[0].random() < PLAIN_WHOLE_SHARE:
+    if decimals and is_plain(style) and random.spawn(1)[0].random() < PLAIN_WHOLE_SHARE:
         decimals = 0
     return draw_wheels(random, style, odometer.random_phases(random, wheels), decimals)
 
 
-def _is_plain(style: WindowStyle) -> bool:
+def is_plain(style: WindowStyle) -> bool:
     """Tells whether all wheels look alike, without a frame round any of them."""
     return not style.marks_fraction and np.array_equal(*style.grounds)
 

@@ -1,4 +1,4 @@
-"""The files in which the processes of a server keep their figures for each other."""
+"""The files in which the processes of a server keep their metrics for each other."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-# a process's figures take less than a tenth of it
+# a process's metrics take less than a tenth of it
 _FILE_BYTES = 2**18
 # of the names that prometheus_client gives them: kind_process.db, gauge_livesum_process.db
 _KINDS = ("counter", "histogram", "gauge_livesum")
@@ -19,7 +19,7 @@ _ENDED = "0"
 
 
 def make_folder(workers: int, places: Sequence[str] = ("/dev/shm", "/tmp", "/var/tmp")) -> str:
-    """Returns a new folder where there is room for the figures of so many processes; empty if there is none.
+    """Returns a new folder where there is room for the metrics of so many processes; empty if there is none.
 
     Folders of servers that were killed are removed.
     """
