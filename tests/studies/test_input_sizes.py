@@ -31,7 +31,7 @@ def test_one_stage_changes_at_a_time(monkeypatch):
         def __init__(self, config):
             self.model_config = config
 
-    monkeypatch.setattr(input_sizes, "detector", lambda model: model)
+    monkeypatch.setattr(input_sizes, "openvino_detector", lambda model: model)
     monkeypatch.setattr(input_sizes, "at_size", lambda model, height, width: (height, width))
     side = STAGE1.input_height
     sizes = (((side, side), (192, 192)), ((96, 192),))
