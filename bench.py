@@ -53,9 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="beside them, models of every format whose runtime is installed, made in output/models where missing",
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the tables in Markdown")
-    parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="also draw the last table's stages as bars"
-    )
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the last table's stages as bars")
     return parser.parse_args(argv)
 
 
