@@ -55,13 +55,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Reads the photos, prints and writes what was asked for, and returns the exit status."""
     args = parse_args(argv)
-    from deploy.recognition import drawing, photo_files
+    from deploy.recognition import photo_files
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
     from retinanet.bulk import outputs
     from retinanet.bulk.skipped import skipped_text
     from retinanet.bulk.stream import read_photos
     from retinanet.datasets.source_photos import photo_size
+
+    if args.annotate:
+        from deploy.recognition import drawing
 
     def write_annotated(file, photo, recognition):
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))

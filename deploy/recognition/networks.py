@@ -114,7 +114,7 @@ class OpenVinoNetwork:
     batch = 1
 
     def __init__(self, folder: Path, input_size: tuple[int, int]):
-        with needed("openvino", _INSTALL.format("openvino")):
+        with needed("openvino", _INSTALL.format("openvino")), _without_converter():
             import openvino
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -206,6 +206,24 @@ def _provider_options(name: str, input_size: tuple[int, int]) -> dict[str, str]:
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": str(Path(tempfile.gettempdir()) / "meter-tensorrt"),
     }
+
+
+@contextlib.contextmanager
+def _without_converter() -> Iterator[None]:
+    """Spares the block OpenVINO's converter of models, a third of all that is imported to read a photo.
+
+    OpenVINO imports it where it can. Afterwards it can be imported from `openvino.tools.ovc` as ever.
+    """
+    name = "openvino.tools.ovc"
+    if name in sys.modules:
+        yield
+        return
+    # so marked, it counts as not installed
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
 
 
 @contextlib.contextmanager
