@@ -19,7 +19,13 @@ def create_application() -> Flask:
     """Returns the application of this process, which begins to load its models."""
     settings = read_settings()
     figures = make_metrics()
-    engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, figures)
+    engine = Engine(
+        lambda: load_reader(settings),
+        settings.queue_length,
+        settings.batch_size,
+        figures,
+        threads=settings.recognizer_count,
+    )
     decoders = Decoders(settings)
     app = create_app(settings, engine, figures, decoders)
     app.config[ENGINE] = engine
