@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,19 +34,17 @@ def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tu
 def chosen_by_set(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> dict[str, list[tuple[LabelledPhoto, ReadingKind]]]:
-    """Returns what `chosen` does, by set: its source's name, numbered from the second set of a source on.
+    """Returns what `chosen` does, by set: its source's name and its paths, as they were given.
 
     Raises:
         UserError: no set has any; those without are left out.
     """
     sets: dict[str, list[tuple[LabelledPhoto, ReadingKind]]] = {}
-    names: Counter[str] = Counter()
     for name, request in command_line.labelled_sets(parser, args.sets):
-        photos = [(one, MEASURED[name].readings) for one in photos_of(name, request, args.split)]
-        names[name] += 1
+        photos = [(photo, MEASURED[name].readings) for photo in photos_of(name, request, args.split)]
         known = [(photo, kind) for photo, kind in photos if photo.windows[0].readings]
         if known:
-            sets[name if names[name] == 1 else f"{name} {names[name]}"] = known
+            sets[" ".join((name, *map(str, request.paths)))] = known
     if not sets:
         raise UserError(f"{' '.join(args.sets)}: no readings in the split {args.split}; expected some")
     return sets

@@ -1,10 +1,12 @@
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deploy.recognition.errors import UserError
 from retinanet.datasets.records import ReadingKind
+from retinanet.datasets.sources import Request
 from retinanet.studies import labelled_photos, same_readings
 from retinanet.studies.labelled_photos import read_in_turn
 from tests.fake_readers import FakePhoto, FakeReader
@@ -45,19 +47,20 @@ def test_who_falls_short(differ, wrong, expected):
     assert same_readings.shortfalls(outcomes, 90, 5) == []
 
 
-def test_sets_without_readings_are_left_out_and_equal_names_numbered(monkeypatch):
+def test_sets_without_readings_are_left_out_and_equal_sources_told_apart(monkeypatch):
     labelled = {"A": [FakePhoto("01")], "B": [FakePhoto("02"), FakePhoto(None)], "C": [FakePhoto(None)]}
     labelled["B"][1].windows[0].readings = labelled["C"][0].windows[0].readings = ()
-    requests = [("mbarira", "A"), ("mbarira", "B"), ("chongqing", "C")]
+    requests = [("photos", "A"), ("photos", "B"), ("chongqing", "C")]
+    requests = [(name, Request((Path(path),))) for name, path in requests]
     monkeypatch.setattr(labelled_photos.command_line, "labelled_sets", lambda parser, sets: requests)
-    monkeypatch.setattr(labelled_photos, "photos_of", lambda name, request, split: labelled[request])
+    monkeypatch.setattr(labelled_photos, "photos_of", lambda name, request, split: labelled[str(request.paths[0])])
     args = types.SimpleNamespace(sets=["..."], split="validation")
     found = labelled_photos.chosen_by_set(None, args)
     assert {name: [photo for photo, _ in photos] for name, photos in found.items()} == {
-        "mbarira": labelled["A"],
-        "mbarira 2": labelled["B"][:1],
+        "photos A": labelled["A"],
+        "photos B": labelled["B"][:1],
     }
-    assert labelled_photos.chosen(None, args) == [*found["mbarira"], *found["mbarira 2"]]
+    assert labelled_photos.chosen(None, args) == [*found["photos A"], *found["photos B"]]
     requests[:2] = []
     with pytest.raises(UserError, match="no readings in the split validation"):
         labelled_photos.chosen(None, args)
