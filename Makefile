@@ -1,7 +1,7 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
 # make test-attacks  sends the running server what knocked it over once
-# make bench  measures the time per stage with models of each format, beside RapidOCR
+# make bench  measures the time per stage with models of each format, beside RapidOCR; of your photos too: PHOTOS=FOLDER
 # Without TensorFlow, in an environment that is set up in seconds:
 # make lint       checks style and format
 # make types      checks types
@@ -45,7 +45,7 @@ test-fast: $(FAST)/.requirements-fast
 	@$(FAST_RUN) -m pytest
 
 bench: $(MODELS) $(VENV)/.requirements-bench
-	@$(RUN) bench.py --all_formats --markdown output/bench.md --picture resources/bench.png
+	@$(RUN) bench.py --all_formats $(if $(PHOTOS),--photos $(PHOTOS)) --markdown output/bench.md --picture resources/bench.png
 
 $(VENV)/bin/python:
 	@echo "== making $(VENV) with $$($(PYTHON) --version)"

@@ -1,6 +1,6 @@
 """Measures how long recognition takes, stage by stage, with models of several formats, beside RapidOCR.
 
-python bench.py --models deploy/models output/models/onnx_float32 --count 50
+python bench.py --models deploy/models output/models/onnx_float32 --photos FIELD_PHOTOS --count 50
 """
 
 import argparse
@@ -20,7 +20,8 @@ INSTALL = (
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Returns the checked arguments."""
     parser = argparse.ArgumentParser(
-        description="Print median and 95th percentile of the milliseconds per stage, memory and start-up, side by side."
+        description="Print median and 95th percentile of the milliseconds per stage, looks a photo, memory and "
+        "start-up, side by side."
     )
     parser.add_argument(
         "photos",
@@ -28,16 +29,31 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=cli.existing_path,
         default=[ROOT / "resources" / "examples"],
         metavar="PHOTO_OR_FOLDER",
+        help="default: the example photos",
     )
-    parser.add_argument("--count", type=cli.positive_int, default=50, help="photos to read, over and over if few")
+    parser.add_argument(
+        "--photos",
+        dest="field_photos",
+        type=cli.existing_path,
+        nargs="+",
+        default=[],
+        metavar="PHOTO_OR_FOLDER",
+        help="photos from the field, in a table of their own: they need more looks than the examples",
+    )
+    parser.add_argument(
+        "--count",
+        type=cli.positive_int,
+        default=50,
+        help="readings of each table: photos from all over the folder, over and over if few",
+    )
     parser.add_argument("--models", type=Path, nargs="+", default=[ROOT / "deploy" / "models"], metavar="DIR")
     parser.add_argument(
         "--all_formats",
         action="store_true",
         help="beside them, models of every format whose runtime is installed, made in output/models where missing",
     )
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table in Markdown")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the stages as bars")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the tables in Markdown")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the last table's stages as bars")
     return parser.parse_args(argv)
 
 
@@ -53,7 +69,8 @@ def main(argv: list[str] | None = None) -> None:
     with_rapidocr = importlib.util.find_spec("rapidocr_onnxruntime") is not None
     if not with_rapidocr:
         print(INSTALL, file=sys.stderr)
-    show(compare(folders, args.photos, args.count, with_rapidocr), args.markdown, args.picture)
+    sets = {" ".join(map(str, paths)): paths for paths in (args.photos, args.field_photos) if paths}
+    show(compare(folders, sets, args.count, with_rapidocr), args.markdown, args.picture)
 
 
 if __name__ == "__main__":

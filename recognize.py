@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     import numpy as np
 
-    from deploy.recognition import drawing, photo_files
+    from deploy.recognition import photo_files
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
     from deploy.recognition.recognition import Recognition
@@ -65,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     from retinanet.bulk.skipped import skipped_text
     from retinanet.bulk.stream import read_photos
     from retinanet.datasets.source_photos import photo_size
+
+    if args.annotate:
+        from deploy.recognition import drawing
 
     def write_annotated(file: photo_files.PhotoFile, photo: np.ndarray, recognition: Recognition) -> None:
         photo_files.write_jpeg(args.annotate / file.annotated_name, drawing.annotate(photo, recognition))

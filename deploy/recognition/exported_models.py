@@ -1,8 +1,10 @@
 """The exported models: checked against their manifest, and called with NumPy arrays."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +96,11 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
     folder = Path(folder)
     manifest = check_models(folder, model_format, precision)
     (stage1_height, _), (height, width) = (manifest[stage]["input_size"] for stage in STAGES)
-    stage1, stage2 = (load_stage(folder, stage, manifest) for stage in STAGES)
+    # these two compile in one thread each, both at once; TensorFlow's loading changes what the whole process has
+    with ThreadPoolExecutor(1 if manifest["format"] == SAVEDMODEL else len(STAGES)) as pool:
+        stage1, stage2 = pool.map(lambda stage: _ready_stage(folder, stage, manifest), STAGES)
     if read_manifest(folder) != manifest:
         raise UserError(f"{folder}: was replaced while it was being read: start again")
-    # the first call of a graph takes longer, TensorFlow's seconds: it belongs to loading, not to the first photo
-    with stderr_unless_it_fails():
-        stage1(np.zeros((1, stage1_height, stage1_height, 3), np.uint8))
-        stage2(np.zeros((1, height, width, 3), np.uint8))
     return Models(
         stage1,
         stage2,
@@ -112,6 +112,15 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         {stage: manifest[stage]["made_from"] for stage in STAGES if "made_from" in manifest[stage]},
         manifest.get("model_version", "unknown"),
     )
+
+
+def _ready_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    network = load_stage(folder, stage, manifest)
+    blank = np.zeros((1, *manifest[stage]["input_size"], 3), np.uint8)
+    # the first call of a graph takes longer, TensorFlow's seconds: it belongs to loading, not to the first photo
+    with stderr_unless_it_fails() if manifest["format"] == SAVEDMODEL else contextlib.nullcontext():
+        network(blank)
+    return network
 
 
 def load_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

@@ -5,6 +5,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .quick_decoding import has_empty_end
+
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # one photo is decoded in one thread: others come beside it
 _THREADS = 1
@@ -25,14 +27,17 @@ class HeicPicture:
 
     Raises:
         ModuleNotFoundError: pillow-heif is not installed.
-        ValueError, OSError, ...: the file is damaged.
+        ValueError, OSError, ...: the file is damaged, or was not copied to its end.
     """
 
     def __init__(self, file: BinaryIO):
         import pillow_heif
 
         pillow_heif.options.DECODE_THREADS = _THREADS
-        pictures = pillow_heif.open_heif(io.BytesIO(file.read()))
+        content = file.read()
+        if has_empty_end(content):
+            raise ValueError("the end of the file is empty")
+        pictures = pillow_heif.open_heif(io.BytesIO(content))
         self._picture = pictures[pictures.primary_index]
         self.size = self._picture.size
 

@@ -38,7 +38,10 @@ class Network(Protocol):
     batch: int
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3), n from 1."""
+        """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3), n from 1.
+
+        The arrays are the caller's: the next call, which may come from another thread meanwhile, leaves them alone.
+        """
         ...
 
 
@@ -114,7 +117,7 @@ class OpenVinoNetwork:
     batch = 1
 
     def __init__(self, folder: Path, input_size: tuple[int, int]):
-        with needed("openvino", _INSTALL.format("openvino")):
+        with needed("openvino", _INSTALL.format("openvino")), _without_converter():
             import openvino
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -130,8 +133,8 @@ class OpenVinoNetwork:
         self._request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Returns the outputs by name for one uint8 RGB image (1, height, width, 3); the next call overwrites them."""
-        found = self._request.infer({"images": images}, share_inputs=True, share_outputs=True)
+        """Returns the outputs by name for one uint8 RGB image (1, height, width, 3)."""
+        found = self._request.infer({"images": images}, share_inputs=True)
         return {output.any_name: value for output, value in found.items()}
 
 
@@ -158,9 +161,9 @@ class Detector:
             part = images[start : start + self._network.batch]
             with self._lock:
                 candidates = self._network(part)
-                found += [
-                    self._find({name: value[index] for name, value in candidates.items()}) for index in range(len(part))
-                ]
+            found += [
+                self._find({name: value[index] for name, value in candidates.items()}) for index in range(len(part))
+            ]
         return {name: np.stack([one[name] for one in found]) for name in found[0]}
 
 
@@ -206,6 +209,24 @@ def _provider_options(name: str, input_size: tuple[int, int]) -> dict[str, str]:
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": str(Path(tempfile.gettempdir()) / "meter-tensorrt"),
     }
+
+
+@contextlib.contextmanager
+def _without_converter() -> Iterator[None]:
+    """Spares the block OpenVINO's converter of models, a third of all that is imported to read a photo.
+
+    OpenVINO imports it where it can. Afterwards it can be imported from `openvino.tools.ovc` as ever.
+    """
+    name = "openvino.tools.ovc"
+    if name in sys.modules:
+        yield
+        return
+    # so marked, it counts as not installed
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from . import png_files
 from .color_conversion import to_rgb
 from .errors import (
     DamagedPhoto,
@@ -25,6 +26,7 @@ from .errors import (
 )
 from .heic import HeicPicture, is_heic
 from .jpeg_scans import count_scans
+from .quick_decoding import JPEG_KINDS, QUICK_KINDS, decode_quickly
 
 MAX_PIXELS = 50_000_000
 # JPEGs have a decoder that makes them smaller on the way
@@ -36,14 +38,8 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".h
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_JPEG, _JPEGS, _END_OF_JPEG = b"\xff\xd8\xff", ("JPEG", "MPO"), b"\xff\xd9"
+_JPEG = b"\xff\xd8\xff"
 _SCALES = (1, 2, 4)
-_OPENCV_FLAGS = {
-    1: cv2.IMREAD_COLOR_RGB,
-    # OpenCV refuses IMREAD_REDUCED_COLOR_n beside COLOR_RGB: that flag asks for BGR too
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
-}
 _AS_ORDINARY = "more work than a photo makes; save it anew as an ordinary JPEG"
 _ORIENTATION_TAG = 0x0112
 _TURNED = (5, 6, 7, 8)
@@ -214,27 +210,21 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
         try:
             image = Image.open(file, formats=_FORMATS)
         except _DAMAGED as error:
-            kind = DamagedPhoto if head.startswith(_SIGNATURES) else UnknownFormat
-            raise kind(f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP, TIFF or HEIC file") from error
+            expected = f"{name}: not a photo: expected a JPEG, PNG, WebP, BMP, TIFF or HEIC file"
+            if head.startswith(_SIGNATURES):
+                raise DamagedPhoto(f"{expected}; it begins like one and is damaged or cut off") from error
+            raise UnknownFormat(expected) from error
         width, height = image.size
         if width * height * scans > MAX_SCANNED_PIXELS and scans > 1:
             raise TooMuchWork(f"{name}: {scans} scans of {width} x {height} pixels: {_AS_ORDINARY}")
         scale = 1
-        if shrinks and image.format in _JPEGS and scans <= 1 and width * height <= MAX_JPEG_PIXELS:
+        if shrinks and image.format in JPEG_KINDS and scans <= 1 and width * height <= MAX_JPEG_PIXELS:
             scale = next((scale for scale in _SCALES if width * height <= max_pixels * scale**2), 1)
         _check_size(name, width // scale, height // scale, max_pixels)
-        pixels = _decode_quickly(image, file, scale)
-        if pixels is None:
-            if scale > 1:
-                image.draft("RGB" if image.mode != "CMYK" else None, (width // scale, height // scale))
-            try:
-                image.load()
-            except _DAMAGED as error:
-                raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
-            try:
-                pixels = to_rgb(image)
-            except ValueError as error:
-                raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
+        try:
+            pixels = _pixels(image, file, scale, scans)
+        except _DAMAGED as error:
+            raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
         try:
             orientation = image.getexif().get(_ORIENTATION_TAG)
         except _DAMAGED:
@@ -242,6 +232,25 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
         if orientation in _UPRIGHT:
             pixels = _UPRIGHT[orientation](pixels)
         return Photo(pixels, (width, height) if orientation in _TURNED else (height, width))
+
+
+def _pixels(image: Image.Image, file: BinaryIO, scale: int, scans: int) -> np.ndarray:
+    """Returns the RGB pixels as they lie in the file.
+
+    Raises:
+        ValueError, OSError, ...: the file is damaged, or lacks a part of the picture.
+    """
+    if image.format in QUICK_KINDS:
+        file.seek(0)
+        pixels = decode_quickly(image, file.read(), scale, scans)
+        if pixels is not None:
+            return pixels
+    if scale > 1:
+        image.draft("RGB" if image.mode != "CMYK" else None, (image.width // scale, image.height // scale))
+    image.load()
+    if image.format == "PNG" and (damage := png_files.damage(file, image)):
+        raise ValueError(damage)
+    return to_rgb(image)
 
 
 def _check_size(name: str, width: int, height: int, max_pixels: int) -> None:
@@ -270,26 +279,3 @@ def _decode_heic(file: BinaryIO, name: str, max_pixels: int) -> Photo:
     if pixels.ndim == 2 or pixels.shape[2] != 3:
         pixels = to_rgb(Image.fromarray(pixels))
     return Photo(np.ascontiguousarray(pixels), pixels.shape[:2])
-
-
-def _decode_quickly(image: Image.Image, file: BinaryIO, scale: int) -> np.ndarray | None:
-    """Returns the RGB pixels of an ordinary JPEG or WebP as they lie in the file, None where Pillow has to see to it.
-
-    OpenCV comes to the same pixels in half the time, and for WebP in a quarter of the memory, but it fills up in
-    silence what a JPEG cut off lacks.
-    """
-    if image.format == "WEBP":
-        if image.mode != "RGB" or getattr(image, "n_frames", 1) > 1:
-            return None
-    elif image.format not in _JPEGS or image.mode not in ("RGB", "L"):
-        return None
-    file.seek(0)
-    content = file.read()
-    if image.format != "WEBP" and not content.endswith(_END_OF_JPEG):
-        return None
-    try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), _OPENCV_FLAGS[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        return None
-    expected = tuple(-(-side // scale) for side in image.size)
-    return pixels if pixels is not None and pixels.shape[1::-1] == expected else None

@@ -1,4 +1,4 @@
-"""One thread that owns the models: it takes the photos that wait and recognizes them in small batches."""
+"""The threads that own the models: they take the photos that wait and recognize them in small batches."""
 
 import collections
 import dataclasses
@@ -37,7 +37,7 @@ class _Waiting:
 
 
 class Engine:
-    """Recognizes photos one batch after the other, for as many threads as ask.
+    """Recognizes photos in batches, for as many threads as ask.
 
     Args:
         load: returns the reader; called in the engine's thread, so that TensorFlow starts after gunicorn's fork.
@@ -45,6 +45,8 @@ class Engine:
         batch_size: most photos in one call of the models.
         metrics: told of batches, waiting times and stages.
         on_failure: called when loading failed; ends the process unless a test says otherwise.
+        threads: batches recognized at once. Between two runs of a network a batch keeps one core busy; the other
+            batch has the others meanwhile.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Engine:
         batch_size: int,
         metrics: Metrics,
         on_failure: Callable[[], None] = lambda: os._exit(_FAILED),
+        threads: int = 1,
     ):
         self.state = LOADING
         # called in the engine's thread
@@ -67,6 +70,9 @@ class Engine:
         self._changed = threading.Condition()
         self._seconds_a_photo, self._delay = 0.1, 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        # started by the first one, when it has loaded the models
+        self._others: list[threading.Thread] = []
+        self._threads = threads
 
     def start(self, delay: float = 0.0) -> None:
         """Starts loading the models, then answering.
@@ -84,7 +90,7 @@ class Engine:
         self._metrics.ready.set(0)
 
     def stop(self, seconds: float = 20) -> None:
-        """Ends the thread after the batch in work.
+        """Ends the threads after the batches in work.
 
         Args:
             seconds: how long to wait for it.
@@ -92,8 +98,11 @@ class Engine:
         with self._changed:
             self.state = STOPPED
             self._changed.notify_all()
+        end = time.monotonic() + seconds
         if self._thread.ident is not None:
             self._thread.join(seconds)
+        for thread in self._others:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def check_room(self) -> None:
         """Returns if a request would be admitted now: so that nothing is decoded for one that would not.
@@ -178,6 +187,16 @@ class Engine:
             self.on_ready()
             self._metrics.ready.set(1)
         _LOG.info("ready, model version %s", self.model_version)
+        others = [
+            threading.Thread(target=self._work, args=(reader,), name="engine", daemon=True)
+            for _ in range(self._threads - 1)
+        ]
+        for thread in others:
+            thread.start()
+        self._others = others
+        self._work(reader)
+
+    def _work(self, reader: MeterReader) -> None:
         while tickets := self._next_batch():
             self._answer(reader, tickets)
 

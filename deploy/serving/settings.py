@@ -45,6 +45,9 @@ class ServerSettings:
     cpu_threads: int = _setting(0, "processor threads for the models of a process; 0: the cores / workers", 0, 256)
     queue_length: int = _setting(1, "requests that may wait while others are recognized; more get 429", 0, 10_000)
     batch_size: int = _setting(1, "photos that go through the models together, if as many wait", 1, 64)
+    recognizers: int = _setting(
+        0, "batches that a process recognizes at once; 0: two, or one where it has a single core", 0, 64
+    )
     max_body_mb: float = _setting(32.0, "largest body in MiB; larger ones get 413", 0.001, 2048)
     max_megapixels: float = _setting(50.0, "largest photo; larger ones get 413 before they are decoded", 0.01, 1000)
     max_megapixels_lists: float = _setting(
@@ -92,6 +95,11 @@ class ServerSettings:
         """How many photos are decoded at once."""
         fits = self.photo_memory // (DECODING_BYTES * self.max_pixels)
         return self.decoders or max(1, min(cores() // self.workers, fits))
+
+    @property
+    def recognizer_count(self) -> int:
+        """How many batches are recognized at once; two keep the cores busy."""
+        return self.recognizers or max(1, min(cores() // self.workers, 2))
 
     @property
     def max_pixels(self) -> int:

@@ -17,7 +17,13 @@ def create_application() -> Flask:
     """Returns the application of this process, which begins to load its models."""
     settings = read_settings()
     metrics = make_metrics()
-    engine = Engine(lambda: load_reader(settings), settings.queue_length, settings.batch_size, metrics)
+    engine = Engine(
+        lambda: load_reader(settings),
+        settings.queue_length,
+        settings.batch_size,
+        metrics,
+        threads=settings.recognizer_count,
+    )
     decoders = Decoders(settings)
     app = create_app(settings, engine, metrics, decoders)
     app.config[ENGINE] = engine

@@ -10,10 +10,14 @@ threads, and none pays for the import of another.
 """
 
 import argparse
+import dataclasses
+import functools
 import json
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,7 +30,7 @@ from deploy.recognition.meter_reader import MeterReader
 from retinanet.benchmark import steps
 from retinanet.benchmark.stopwatch import Stopwatch
 
-RAPIDOCR = "rapidocr"
+RAPIDOCR, RAPIDOCR_NAME = "rapidocr", "RapidOCR, all text"
 _OPENCV = (
     "resize",
     "warpPerspective",
@@ -48,11 +52,16 @@ class MeterContender:
         self.watch = Stopwatch()
         self.watch.wrap_in(cv2, _OPENCV, steps.OPENCV)
         self.watch.wrap_in(window_search, ("letterbox", "zoom"))
-        self.reader = MeterReader(load_models(folder))
+        self._looks: Counter[str] = Counter()
+        models = load_models(folder)
+        stage1 = self._counted(models.stage1, steps.STAGE1_LOOKS)
+        stage2 = self._counted(models.stage2, steps.STAGE2_LOOKS)
+        self.reader = MeterReader(dataclasses.replace(models, stage1=stage1, stage2=stage2))
 
     def read(self, photo: np.ndarray) -> dict[str, float]:
-        """Returns the seconds of each stage, of OpenCV inside them and in total."""
+        """Returns the seconds of each stage, of OpenCV inside them and in total, and how many looks each stage took."""
         self.watch.take()
+        self._looks.clear()
         start = time.perf_counter()
         seconds = self.reader.read(photo).seconds
         total = time.perf_counter() - start
@@ -66,7 +75,17 @@ class MeterContender:
             steps.READING: seconds["reading"],
             steps.OPENCV: inside[steps.OPENCV],
             steps.TOTAL: total,
+            steps.STAGE1_LOOKS: self._looks[steps.STAGE1_LOOKS],
+            steps.STAGE2_LOOKS: self._looks[steps.STAGE2_LOOKS],
         }
+
+    def _counted(self, network: Callable, name: str) -> Callable:
+        @functools.wraps(network)
+        def call(images: np.ndarray) -> dict[str, np.ndarray]:
+            self._looks[name] += len(images)
+            return network(images)
+
+        return call
 
     def read_batch(self, photos: list[np.ndarray]) -> None:
         """Reads photos together."""
@@ -99,8 +118,8 @@ class RapidOcrContender:
 def answer(contender: MeterContender | RapidOcrContender, request: dict) -> dict:
     """Returns the answer to one request.
 
-    `read` gives seconds by stage, the decoding of the file beside them; `batch` the `seconds` for all photos together,
-    decoded before; `memory` the most bytes that this process ever held (`peak`).
+    `read` gives seconds by stage, the decoding of the file beside them, and the looks; `batch` the `seconds` for all
+    photos together, decoded before; `memory` the most bytes that this process ever held (`peak`).
     """
     if "read" in request:
         start = time.perf_counter()

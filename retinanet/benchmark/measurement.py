@@ -27,7 +27,7 @@ class Measurement:
 
     Attributes:
         name: of the contender.
-        readings: of each reading, seconds by stage (see `steps`), of OpenCV inside them and in total.
+        readings: of each reading, seconds by stage (see `steps`), of OpenCV inside them and in total, and looks.
         batches: of each batch, photos a second, photos in memory.
         start_seconds: from the start of its process until it was ready to read.
         peak_bytes: the most memory that its process held.
@@ -47,6 +47,11 @@ class Measurement:
         """Returns the median of a stage in milliseconds, 0 where the contender has no such stage."""
         times = self.milliseconds(stage)
         return float(np.median(times)) if len(times) else 0.0
+
+    def looks(self, name: str) -> float | None:
+        """Returns the mean of `steps.STAGE1_LOOKS` or `STAGE2_LOOKS` a photo, None where the contender counts none."""
+        found = [reading[name] for reading in self.readings if name in reading]
+        return float(np.mean(found)) if found else None
 
     @property
     def photos_a_second(self) -> float:

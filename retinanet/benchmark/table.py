@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retinanet.benchmark import steps
+from retinanet.benchmark.contender import RAPIDOCR_NAME
 from retinanet.benchmark.measurement import BATCH_SIZE, Measurement
 
 NONE = "-"
@@ -20,6 +21,13 @@ def rows(measurements: Sequence[Measurement]) -> list[list[str]]:
         table.append([label, *(_times(measurement.milliseconds(stage)) for measurement in measurements)])
     ratios = (one.median(steps.TOTAL) / first.median(steps.TOTAL) for one in measurements)
     table.append(["total, ratio to the first", *(f"{ratio:.2f}" for ratio in ratios)])
+    for other in measurements:
+        if other.name == RAPIDOCR_NAME:
+            times = (f"{other.median(steps.TOTAL) / one.median(steps.TOTAL):.1f}" for one in measurements)
+            table.append(["times faster than RapidOCR", *times])
+    for stage in (steps.STAGE1_LOOKS, steps.STAGE2_LOOKS):
+        looks = [one.looks(stage) for one in measurements]
+        table.append([f"{stage} a photo, mean", *(NONE if mean is None else f"{mean:.2f}" for mean in looks)])
     table.append(["of it in OpenCV", *(_share(measurement) for measurement in measurements)])
     table.append(["photos a second", *(f"{one.photos_a_second:.1f}" for one in measurements)])
     batches = (f"{one.photos_a_second_in_batches:.1f}" for one in measurements)

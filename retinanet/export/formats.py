@@ -51,11 +51,11 @@ def to_openvino(model: keras.Model):
         UserError: tf2onnx or OpenVINO is not installed.
     """
     with needed("openvino", INSTALL):
-        import openvino
+        from openvino.tools.ovc import convert_model
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path)
-        return openvino.convert_model(path)
+        return convert_model(path)
 
 
 def write_openvino(model, path: Path, half: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Labelled photos, and how several readers fare on them, each photo read by all of them in turn."""
 
 import argparse
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -28,15 +29,26 @@ def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[tu
     Raises:
         UserError: there are none.
     """
-    photos = [
-        (photo, MEASURED[name].readings)
-        for name, request in command_line.labelled_sets(parser, args.sets)
-        for photo in photos_of(name, request, args.split)
-        if photo.windows[0].readings
-    ]
-    if not photos:
+    return list(itertools.chain.from_iterable(chosen_by_set(parser, args).values()))
+
+
+def chosen_by_set(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> dict[str, list[tuple[LabelledPhoto, ReadingKind]]]:
+    """Returns what `chosen` does, by set: its source's name and its paths, as they were given.
+
+    Raises:
+        UserError: no set has any; those without are left out.
+    """
+    sets: dict[str, list[tuple[LabelledPhoto, ReadingKind]]] = {}
+    for name, request in command_line.labelled_sets(parser, args.sets):
+        photos = [(photo, MEASURED[name].readings) for photo in photos_of(name, request, args.split)]
+        known = [(photo, kind) for photo, kind in photos if photo.windows[0].readings]
+        if known:
+            sets[" ".join((name, *map(str, request.paths)))] = known
+    if not sets:
         raise UserError(f"{' '.join(args.sets)}: no readings in the split {args.split}; expected some")
-    return photos
+    return sets
 
 
 class Reader(Protocol):

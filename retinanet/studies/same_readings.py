@@ -3,12 +3,15 @@
     python -m retinanet.studies.same_readings mbarira MBARIRA chongqing CHONGQING \\
         --models deploy/models output/models/onnx_float32 output/models/openvino_int8
 
-The first folder's readings are what the others are held against. Beside them stands what the first one reads on the
-same photos after they were saved anew as JPEG: so much changes for nothing.
+The first folder's readings are what the others are held against, over all sets together and in each. Beside them stands
+what the first one reads on the same photos after they were saved anew as JPEG: so much changes for nothing.
+
+Exit status: 0 when the others read enough alike over all sets together, 1 when one of them does not.
 """
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,19 +57,72 @@ def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
     return rows
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Prints the table in Markdown."""
+def shortfalls(outcomes: dict[str, list[Outcome]], min_same: float, max_lost: float) -> list[str]:
+    """Returns a line for each reader, the first one aside, that reads too differently.
+
+    Args:
+        outcomes: by reader, in the photos' order.
+        min_same: the least share of equal texts, in percent.
+        max_lost: the most texts that it may have right less often than the first one, in percent of the photos.
+    """
+    reference, *others = outcomes.items()
+    lines = []
+    for name, found in others:
+        pairs = list(zip(reference[1], found, strict=True))
+        alike = sum(one.recognition.text == other.recognition.text for one, other in pairs)
+        lost = sum(one.text_right - other.text_right for one, other in pairs)
+        reasons = []
+        if 100 * alike < min_same * len(pairs):
+            reasons.append(f"reads {100 * alike / len(pairs):.1f} % the same, expected at least {min_same:g} %")
+        if 100 * lost > max_lost * len(pairs):
+            reasons.append(f"loses {100 * lost / len(pairs):.1f} points of right texts, expected at most {max_lost:g}")
+        if reasons:
+            lines.append(f"{name}: {'; '.join(reasons)} (of {len(pairs)} photos, against {reference[0]})")
+    return lines
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the tables in Markdown, and what falls short; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     labelled_photos.add_arguments(parser)
     parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR", help="the first is the measure")
+    parser.add_argument(
+        "--min_same", type=_percent, default=99, metavar="PERCENT", help="of equal texts; below it, exit status 1"
+    )
+    parser.add_argument(
+        "--max_lost", type=_percent, default=0.5, metavar="POINTS", help="of right texts; above it, exit status 1"
+    )
     args = parser.parse_args(argv)
-    photos = labelled_photos.chosen(parser, args)
+    sets = labelled_photos.chosen_by_set(parser, args)
     readers: dict[str, labelled_photos.Reader] = {
         str(folder): MeterReader(load_models(folder)) for folder in args.models
     }
     first = next(iter(readers))
     readers[f"{first}, photos saved anew as JPEG"] = SavedAnew(readers[first])
-    print(markdown(table(labelled_photos.read_in_turn(readers, photos))))
+    photos = [photo for chosen in sets.values() for photo in chosen]
+    outcomes = labelled_photos.read_in_turn(readers, photos)
+    if len(sets) > 1:
+        print(f"all sets together, {len(photos)} photos\n\n{markdown(table(outcomes))}")
+    start = 0
+    for name, chosen in sets.items():
+        part = {reader: found[start : start + len(chosen)] for reader, found in outcomes.items()}
+        print(f"{name}, {len(chosen)} photos\n\n{markdown(table(part))}")
+        start += len(chosen)
+    candidates = {str(folder): outcomes[str(folder)] for folder in args.models}
+    lines = shortfalls(candidates, args.min_same, args.max_lost)
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 1 if lines else 0
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
+    return value
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -63,10 +64,20 @@ def test_stopwatch_adds_up_what_it_wraps():
 
 def test_stages_of_a_reading_make_the_total(meter_contender, photo):
     seconds = contender.answer(meter_contender, {"read": str(photo)})
-    assert set(seconds) == {steps.DECODE, *steps.METER_STEPS, steps.OPENCV, steps.TOTAL}
+    looks = {steps.STAGE1_LOOKS, steps.STAGE2_LOOKS}
+    assert set(seconds) == {steps.DECODE, *steps.METER_STEPS, steps.OPENCV, steps.TOTAL} | looks
     parts = sum(seconds[stage] for stage in steps.METER_STEPS)
     assert 0 < parts <= 1.001 * seconds[steps.TOTAL]
     assert min(seconds.values()) > 0 and seconds[steps.OPENCV] < seconds[steps.TOTAL]
+
+
+def test_looks_are_the_pictures_that_the_networks_are_shown(meter_contender, photo):
+    for _ in range(2):
+        for network in (meter_contender.reader.models.stage1, meter_contender.reader.models.stage2):
+            network.seen.clear()
+        found = contender.answer(meter_contender, {"read": str(photo)})
+        assert found[steps.STAGE1_LOOKS] == sum(map(len, meter_contender.reader.models.stage1.seen)) > 1
+        assert found[steps.STAGE2_LOOKS] == sum(map(len, meter_contender.reader.models.stage2.seen)) > 0
 
 
 def test_batches_and_memory(meter_contender, photo):
@@ -113,20 +124,27 @@ def test_a_contender_that_cannot_start_says_why(tmp_path):
 
 def test_table():
     ours = measured("onnx int8", [20, 40, 60], decode=5, **{"stage 2": 9, steps.OPENCV: 10})
-    other = measured("RapidOCR", [400], decode=5, **{steps.FIND_TEXT: 300})
+    looks = [{steps.STAGE1_LOOKS: 2, steps.STAGE2_LOOKS: count} for count in (1, 3, 1)]
+    readings = tuple(reading | more for reading, more in zip(ours.readings, looks, strict=True))
+    ours = dataclasses.replace(ours, readings=readings)
+    other = measured(contender.RAPIDOCR_NAME, [400], decode=5, **{steps.FIND_TEXT: 300})
     cells = {row[0]: row[1:] for row in table.rows([ours, other])}
-    assert cells[""] == ["onnx int8", "RapidOCR"]
+    assert cells[""] == ["onnx int8", "RapidOCR, all text"]
     assert cells["decode, ms"] == ["5.0 / 5.0", "5.0 / 5.0"]
     assert cells["stage 2, ms"] == ["9.0 / 9.0", "-"]
     assert cells["find text lines, ms"] == ["-", "300.0 / 300.0"]
     assert cells["total without decode, ms"] == ["40.0 / 58.0", "400.0 / 400.0"]
     assert cells["total, ratio to the first"] == ["1.00", "10.00"]
+    assert cells["times faster than RapidOCR"] == ["10.0", "1.0"]
+    assert cells["stage 1 looks a photo, mean"] == ["2.00", "-"]
+    assert cells["stage 2 looks a photo, mean"] == ["1.67", "-"]
     assert cells["of it in OpenCV"] == ["25%", "-"]
     assert cells["photos a second"] == ["25.0", "2.5"]
     assert cells["photos a second, batches of 8"] == ["20.0", "20.0"]
     assert cells["start until ready, s"] == ["1.2", "1.2"]
     assert cells["peak memory, MiB"] == ["300", "300"]
     assert "rectify, ms" not in cells
+    assert "times faster than RapidOCR" not in dict((row[0], row) for row in table.rows([ours]))
 
 
 @pytest.mark.parametrize(
@@ -185,10 +203,12 @@ def test_formats_without_their_runtime_are_left_out(tmp_path, monkeypatch):
 def test_two_folders_of_one_kind_are_refused(tmp_path):
     models = [write_manifest(tmp_path / name) for name in "ab"]
     with pytest.raises(UserError, match="a, .*b: all of them are savedmodel float32; give one folder of each"):
-        comparison.compare(models, [tmp_path], 1, with_rapidocr=False)
+        comparison.compare(models, {"x": [tmp_path]}, 1, with_rapidocr=False)
 
 
 def test_bench(meter_contender, photo, tmp_path, monkeypatch, capsys):
+    read = []
+
     class InThisProcess:
         start_seconds = 1.5
 
@@ -196,6 +216,7 @@ def test_bench(meter_contender, photo, tmp_path, monkeypatch, capsys):
             self.name = name
 
         def ask(self, **request):
+            read.append(request.get("read", ""))
             return contender.answer(meter_contender, request)
 
         def close(self):
@@ -206,14 +227,23 @@ def test_bench(meter_contender, photo, tmp_path, monkeypatch, capsys):
     models = write_manifest(tmp_path / "models")
     files = [tmp_path / "bench.md", tmp_path / "bench.png"]
     options = ["--models", str(models), "--markdown", str(files[0]), "--picture", str(files[1])]
-    bench.main([str(photo), "--count", "3", *options])
+    field = tmp_path / "field"
+    field.mkdir()
+    for name in "abcdef":
+        (field / f"{name}.png").write_bytes(photo.read_bytes())
+    bench.main([str(photo), "--photos", str(field), "--count", "3", *options])
     output = capsys.readouterr()
     assert "RapidOCR is not installed" in output.err and "pip install" in output.err
     lines = output.out.splitlines()
-    assert lines[0] == "median / 95 % of 3 readings, one at a time, everyone in turn"
-    assert lines[1].split() == ["savedmodel", "float32"]
+    headings = [index for index, line in enumerate(lines) if line.endswith("one at a time, everyone in turn")]
+    assert [lines[index] for index in headings] == [
+        f"{path}: median / 95 % of 3 readings, one at a time, everyone in turn" for path in (photo, field)
+    ]
+    assert all(lines[index + 1].split() == ["savedmodel", "float32"] for index in headings)
+    # after three to warm up, from all over the folder
+    assert [path for path in read if path.startswith(str(field))][3:] == [str(field / f"{name}.png") for name in "ace"]
     assert float(next(line for line in lines if line.startswith("photos a second ")).split()[-1]) > 0
-    assert files[0].read_text().startswith("|  | savedmodel float32 |")
+    assert files[0].read_text().count("\n\n|  | savedmodel float32 |") == 2
     with Image.open(files[1]) as picture:
         assert picture.width == bars.WIDTH
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from deploy.recognition import photo_files
+from deploy.recognition.quick_decoding import decode_quickly
 from deploy.recognition.rectification import shrink
 from deploy.recognition.window import letterbox, windows_of
 
@@ -92,7 +93,7 @@ def test_jpeg_pixels_are_those_that_pillow_decodes(mode, options):
     with Image.open(io.BytesIO(content)) as opened:
         expected = np.array(opened.convert("RGB"))
         # CMYK is left to Pillow
-        by_opencv = photo_files._decode_quickly(opened, io.BytesIO(content), 1)
+        by_opencv = decode_quickly(opened, content, 1)
     assert (by_opencv is None) == (mode == "CMYK")
     np.testing.assert_array_equal(photo_files.decode_photo(content, "x"), expected)
 

@@ -64,6 +64,19 @@ def test_table(photos, capsys):
     assert total == "1 of 1 photos read"
 
 
+def test_a_photo_of_which_a_part_is_missing_is_one_line(photos, capfd):
+    Image.open(photos / "a.png").save(photos / "a.jpg", quality=95)
+    assert recognize.main([str(photos / "a.jpg")]) == 0
+    assert TEXT in capfd.readouterr().out
+    content = (photos / "a.jpg").read_bytes()
+    (photos / "a.jpg").write_bytes(content[: int(0.9 * len(content))] + b"\xff\xd9")
+    assert recognize.main([str(photos / "a.jpg")]) == 1
+    found = capfd.readouterr()
+    assert TEXT not in found.out
+    reason = "damaged or cut off: premature end of data segment; copy or take the photo again"
+    assert found.err == f"{photos / 'a.jpg'}: {reason}\n"
+
+
 def test_a_bad_file_is_one_line_and_the_others_go_on(photos, capsys):
     (photos / "bad.jpg").write_bytes(b"nothing")
     assert recognize.main([str(photos)]) == 1

@@ -51,6 +51,16 @@ def damaged():
             yield f"{kind} with noise {number}", f"image/{kind}", broken.tobytes(), (200, *REFUSED)
 
 
+def filled_up():
+    middle = len(JPEG) // 2
+    yield "jpeg with an end behind a part of it", "image/jpeg", JPEG[: int(0.45 * len(JPEG))] + b"\xff\xd9", (400,)
+    yield "jpeg without bytes in the middle", "image/jpeg", JPEG[:middle] + JPEG[middle + 1000 :], (400,)
+    progressive = encode(PHOTO, "JPEG", progressive=True)
+    yield "progressive", "image/jpeg", progressive[: len(progressive) // 2] + b"\xff\xd9", (400,)
+    rows = b"".join(b"\0" + row.tobytes() for row in PHOTO[: int(0.55 * len(PHOTO))])
+    yield "png of 55 % of its rows", "image/png", png(PHOTO.shape[1], PHOTO.shape[0], rows), (400,)
+
+
 def bombs():
     yield "png of 2 gigapixels", "image/png", png(46000, 46000, bytes(100)), (413,)
     yield (
@@ -236,7 +246,7 @@ def wrong_forms():
     yield "strange charset", kind + "; charset=klingon", form((file, PNG)), (200, 400)
 
 
-CASES = [*truncated(), *damaged(), *bombs(), *strangers(), *odd_photos(), *wrong_json(), *wrong_forms()]
+CASES = [*truncated(), *damaged(), *filled_up(), *bombs(), *strangers(), *odd_photos(), *wrong_json(), *wrong_forms()]
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import os
 import threading
@@ -8,6 +9,7 @@ import pytest
 
 from deploy.recognition.errors import UserError
 from deploy.serving import plausibility
+from deploy.serving import settings as settings_module
 from deploy.serving.engine import Engine
 from deploy.serving.metrics import Metrics
 from deploy.serving.problems import RequestProblem
@@ -107,6 +109,36 @@ def test_photos_that_wait_are_recognized_together():
     assert sizes == [1, 4, 2]
     engine.stop()
     assert not engine._thread.is_alive()
+
+
+def test_as_many_batches_are_recognized_at_once_as_there_are_threads():
+    reader = fake_server.reader()
+    meet = threading.Barrier(2, timeout=10)
+    read_batch = reader.read_batch
+    engine = engine_with(reader, batch_size=1, threads=2)
+
+    def read_together(photos):
+        # with one thread, the first would wait for the second in vain
+        meet.wait()
+        return read_batch(photos)
+
+    reader.read_batch = read_together
+    found = engine.recognize([PHOTO, blank()] * 3, time.monotonic() + 30)
+    assert [recognition.text for recognition in found] == [fake_server.TEXT, ""] * 3
+    # and no more requests are let in for it
+    with engine.slot(), pytest.raises(RequestProblem), contextlib.ExitStack() as slots:
+        for _ in range(9):
+            slots.enter_context(engine.slot())
+    threads = [engine._thread, *engine._others]
+    engine.stop()
+    assert len(threads) == 2 and not any(thread.is_alive() for thread in threads)
+
+
+def test_two_recognizers_where_there_are_two_cores(monkeypatch):
+    monkeypatch.setattr(settings_module, "cores", lambda: 4)
+    expected = {(1, 0): 2, (2, 0): 2, (4, 0): 1, (8, 0): 1, (8, 3): 3}
+    for (workers, recognizers), count in expected.items():
+        assert ServerSettings(workers=workers, recognizers=recognizers).recognizer_count == count
 
 
 def test_every_thread_gets_its_own_answer():
