@@ -30,12 +30,12 @@ class WindowSettings:
             are looked at, one share after the other, until a window is sure; none: no tiles.
         tile_overlap: neighbouring tiles overlap by at least about this share of their side.
         min_tile_score: a detection in a tile below it is no meter.
-        max_length_tiled: a detection in a tile that is longer than this share of the photo's longer side is no meter: the
-            whole photo would have shown it.
+        max_length_tiled: a detection in a tile that is longer than this share of the photo's longer side is no meter:
+            the whole photo would have shown it.
         same_counter: of two windows that cover more than this share of the smaller one, the better one is kept: they
             are the same counter.
         min_score_beside: a first look's detection beside a sure window is looked at again from this score on: it is a
-            further counter where it becomes a sure window too.
+            further counter where further looks make it a sure window too.
     """
 
     min_score: float = 0.3
