@@ -74,7 +74,7 @@ class MeterReader:
         Args:
             photos: uint8 RGB (height, width, 3).
             found: on each.
-            least: readings with a lower confidence are none.
+            least: readings whose digits are less sure than this are none.
             clock: notes the time.
         """
         legible = [

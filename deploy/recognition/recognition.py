@@ -94,12 +94,12 @@ class Recognition:
             "confidence": round(self.confidence, 4),
             "counter_class": self.counter_class,
             "counter_score": round(self.counter_score, 4),
-            "corners": None if self.corners is None else np.round(self.corners.astype(float), 1).tolist(),
+            "corners": _rounded(self.corners),
             "digits": [
                 {
                     "label": digit.label,
                     "score": round(digit.score, 4),
-                    "corners": np.round(digit.corners.astype(float), 1).tolist(),
+                    "corners": _rounded(digit.corners),
                 }
                 for digit in self.digits
             ],
@@ -114,7 +114,11 @@ class Recognition:
         return {
             "text": self.text,
             "confidence": round(self.confidence, 4),
-            "corners": np.round(np.asarray(self.corners, float), 1).tolist(),
+            "corners": _rounded(self.corners),
             "counter_class": self.counter_class,
             "counter_score": round(self.counter_score, 4),
         }
+
+
+def _rounded(corners: np.ndarray | None) -> list[list[float]] | None:
+    return None if corners is None else np.round(corners.astype(float), 1).tolist()

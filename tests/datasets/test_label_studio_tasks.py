@@ -69,6 +69,12 @@ def test_least_certain_first_and_pictures_by_their_path(tasks, photos):
     assert labels == [*([digit] for digit in TEXT.replace(",", "")), ["FLOATP"]]
 
 
+def test_without_a_window_there_are_no_crops(photos, tmp_path):
+    read = MeterReader(fake_meters.models()).read(np.asarray(Image.open(photos / "b.png")))
+    file, stage2, crops = write_tasks(tmp_path / "none" / "tasks.json", [(photos / "b.png", read)])
+    assert len(json.loads(file.read_text())) == 1 and json.loads(stage2.read_text()) == [] and not crops.exists()
+
+
 def test_windows_come_back_through_the_importer(tasks, photos):
     (photo,) = read_photos(photos, exported(tasks[0]))
     (window,) = photo.windows

@@ -140,6 +140,8 @@ def _write_crops(
     path: Path, name: PurePosixPath, counters: Sequence[Recognition], folder: Path
 ) -> list[tuple[Recognition, Path, np.ndarray]]:
     """Writes the crop of each counter's window; returns them with their files and the corners (4, 2) of the cuts."""
+    if not counters:
+        return []
     windows = tuple(LabelledWindow(counter.corners, counter.counter_class) for counter in counters)
     photo = LabelledPhoto(str(name), photo_loader(path), split="", group="", windows=windows)
     files = write_crops([photo], folder, overwrite=True)
