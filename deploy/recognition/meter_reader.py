@@ -87,14 +87,19 @@ class MeterReader:
             [photos[index] for index, _, _ in legible], [window.corners for _, _, window in legible], clock
         )
         with clock.measure(READING):
+            least_beside = max(least, self.settings.reading.min_confidence_beside)
+            beside: list[list[Recognition]] = [[] for _ in photos]
+            for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
+                if place > 0:
+                    beside[index].append(self._recognition(window, cut, reading, least_beside))
             counters = [[self._without_reading(windows[0] if windows else None)] for windows in found]
             for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
                 if place == 0:
-                    counters[index][0] = self._recognition(window, cut, reading, least)
-                else:
-                    least_beside = max(least, self.settings.reading.min_confidence_beside)
-                    counters[index].append(self._recognition(window, cut, reading, least_beside))
-            return [Recognition.of_counters(of_one) for of_one in counters]
+                    # beside a surer counter the first window has no claim of its own
+                    is_beside = any(counter.success for counter in beside[index])
+                    limit = least_beside if is_beside else least
+                    counters[index] = [self._recognition(window, cut, reading, limit)]
+            return [Recognition.of_counters([*first, *others]) for first, others in zip(counters, beside, strict=True)]
 
     def _recognition(self, window: Window, cut: Cut, reading: Reading, least: float) -> Recognition:
         if cut.turned:

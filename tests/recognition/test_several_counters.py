@@ -89,6 +89,24 @@ def test_further_counters_have_limits_of_their_own(photo, limit):
     assert recognition.text == "12305,678" and recognition.others == ()
 
 
+def test_a_doubtful_first_window_is_no_second_counter(photo):
+    found = [(UPPER * SCALE + SHIFT, 0.9), (LOWER * SCALE + SHIFT, 0.6)]
+    middle = fake_meters.turned_corners((160, 160), 176, 44, 0)
+
+    def texts(first_look, limit):
+        script = {1: first_look, 2: [(middle, 0.72)], 3: [(middle, 0.99)]}
+        models = dataclasses.replace(
+            fake_meters.models(), stage1=fake_meters.ScriptedStage1(lambda call, picture: script.get(call))
+        )
+        settings = fake_meters.settings(min_confidence_beside=limit)
+        return [counter.text for counter in MeterReader(models, settings).read(photo).readings]
+
+    # alone it is read whatever the limit, beside a surer one it has to keep to it
+    assert texts(found[:1], 0.98) == ["12305,678"]
+    assert texts(found, 0.98) == ["00417,305"]
+    assert texts(found, 0.9) == ["00417,305", "12305,678"]
+
+
 def test_the_surest_reading_comes_first():
     def counter(text, confidence):
         return Recognition(bool(text), "" if text else "illegible", text, confidence=confidence, corners=UPPER)
