@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     models = load_models(args.models)
     settings = models.settings
     # readings that would be refused for their confidence are there to learn from
-    reading = dataclasses.replace(settings.reading, min_confidence=0.0, min_confidence_unsure=0.0)
+    reading = dataclasses.replace(
+        settings.reading, min_confidence=0.0, min_confidence_unsure=0.0, min_confidence_tiled=0.0
+    )
     reader = MeterReader(models, dataclasses.replace(settings, reading=reading))
     results = [
         result

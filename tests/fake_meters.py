@@ -5,7 +5,7 @@ import numpy as np
 
 from deploy.recognition import geometry
 from deploy.recognition.exported_models import Models
-from deploy.recognition.settings import WINDOW_MARGIN
+from deploy.recognition.settings import WINDOW_MARGIN, ReadingSettings, Settings, WindowSettings
 
 SIZE = 320
 STAGE2_SIZE = (128, 256)
@@ -18,12 +18,12 @@ UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 DOT_PLACES = np.array([[INSET, 0.2], [1 - INSET, 0.2], [1 - INSET, 0.8], [INSET, 0.8]], np.float32)
 
 
-def window_picture(width=480, height=120):
+def window_picture(width=480, height=120, digits=None):
     """A grey window: coloured dots in its corners and between them a field of grey for each digit."""
     picture = np.full((height, width, 3), 60, np.uint8)
     for (x, y), colour in zip(DOT_PLACES, DOTS, strict=True):
         cv2.circle(picture, (round(x * width), round(y * height)), round(height * 0.16), colour, cv2.FILLED)
-    for left, digit in zip(digit_lefts(), DIGITS, strict=True):
+    for left, digit in zip(digit_lefts(), digits or DIGITS, strict=True):
         level = 100 + 15 * int(digit)
         right = left + 0.07
         picture[round(0.3 * height) : round(0.7 * height), round(left * width) : round(right * width)] = level
@@ -36,13 +36,19 @@ def digit_lefts():
 
 def meter_photo(corners, width=1200, height=900):
     """A dark photo with the window at these corners."""
-    picture = window_picture()
-    matrix = geometry.perspective_matrix(geometry.rectangle_corners(*picture.shape[1::-1]), corners)
     photo = np.full((height, width, 3), 20, np.uint8)
+    add_meter(photo, corners)
+    return photo
+
+
+def add_meter(photo, corners, digits=None):
+    """Draws a window at these corners; its digits, as many as DIGITS, may be others."""
+    height, width = photo.shape[:2]
+    picture = window_picture(digits=digits)
+    matrix = geometry.perspective_matrix(geometry.rectangle_corners(*picture.shape[1::-1]), corners)
     warped = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_AREA)
     inside = cv2.fillConvexPoly(np.zeros((height, width), np.uint8), np.round(corners).astype(np.int32), 1) > 0
     photo[inside] = warped[inside]
-    return photo
 
 
 def turned_corners(centre, width, height, degrees):
@@ -95,6 +101,31 @@ class Stage1:
         return outputs
 
 
+class ScriptedStage1:
+    """Finds what a script says, which is told the number of the call and of the picture in it.
+
+    Args:
+        script: from both to pairs of corners (4, 2) in the picture and a score, the best first, or None for what is
+            found by the dots.
+    """
+
+    def __init__(self, script):
+        self.script, self.seen = script, []
+
+    def __call__(self, images):
+        self.seen.append(images)
+        outputs = Stage1()(images)
+        for index in range(len(images)):
+            found = self.script(len(self.seen), index)
+            for entry, (corners, score) in enumerate(found or ()):
+                outputs["corners"][index, entry] = corners
+                outputs["boxes"][index, entry] = geometry.bounding_box(corners)
+                outputs["scores"][index, entry] = score
+            if found is not None:
+                outputs["scores"][index, len(found) :] = 0
+        return outputs
+
+
 class Stage2:
     """Reads the fields' greys where they stand in a window rectified with the usual margin."""
 
@@ -133,3 +164,10 @@ class Stage2:
 
 def models(digit_score=0.95, fraction_score=0.99, **options):
     return Models(Stage1(**options), Stage2(digit_score, fraction_score), SIZE, STAGE2_SIZE)
+
+
+def settings(**thresholds):
+    """The usual settings but for these thresholds, of windows or of readings."""
+    window = {name: value for name, value in thresholds.items() if hasattr(WindowSettings, name)}
+    reading = {name: value for name, value in thresholds.items() if name not in window}
+    return Settings(WindowSettings(**window), ReadingSettings(**reading))

@@ -14,9 +14,9 @@ _REASONS = {"no_meter": "no meter found", "illegible": "illegible", "unreadable"
 
 
 def annotate(photo: np.ndarray, recognition: Recognition) -> np.ndarray:
-    """Returns a copy of the photo with window and digits outlined, above a strip with the text.
+    """Returns a copy of the photo with windows and digits outlined, above a strip with the text of each counter.
 
-    A dot marks the corner at the reading's top-left.
+    A dot marks the corner at each reading's top-left.
 
     Args:
         photo: uint8 RGB (height, width, 3).
@@ -27,15 +27,17 @@ def annotate(photo: np.ndarray, recognition: Recognition) -> np.ndarray:
     """
     picture = photo.copy()
     thickness = max(1, round(max(photo.shape[:2]) / 400))
-    for digit in recognition.digits:
-        _outline(picture, digit.corners, _DIGIT, max(1, thickness // 2))
-    if recognition.corners is not None:
-        _outline(picture, recognition.corners, _WINDOW, thickness)
-        centre = tuple(int(value) for value in np.round(recognition.corners[0]))
-        cv2.circle(picture, centre, 3 * thickness, _FIRST_CORNER, cv2.FILLED, cv2.LINE_AA)
+    for counter in (recognition, *recognition.others):
+        for digit in counter.digits:
+            _outline(picture, digit.corners, _DIGIT, max(1, thickness // 2))
+        if counter.corners is not None:
+            _outline(picture, counter.corners, _WINDOW, thickness)
+            centre = tuple(int(value) for value in np.round(counter.corners[0]))
+            cv2.circle(picture, centre, 3 * thickness, _FIRST_CORNER, cv2.FILLED, cv2.LINE_AA)
     if recognition.success:
-        large = recognition.text
-        small = f"{recognition.counter_class}   {recognition.confidence:.0%} sure"
+        large = "   |   ".join(counter.text for counter in recognition.readings)
+        told = [f"{counter.counter_class}   {counter.confidence:.0%} sure" for counter in recognition.readings]
+        small = "   |   ".join(told)
     else:
         large = _REASONS[recognition.reason]
         small = recognition.counter_class

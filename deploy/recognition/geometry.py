@@ -81,6 +81,15 @@ def polygon_iou(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.count_nonzero(masks[0] & masks[1]) / filled) if filled else 0.0
 
 
+def covered_share(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns which share, 0 to 1, of the smaller of two quadrilaterals (4, 2) the other covers; of crossed ones their
+    hulls count.
+    """
+    one, other = (cv2.convexHull(np.asarray(corners, np.float32)) for corners in (first, second))
+    smaller = min(cv2.contourArea(one), cv2.contourArea(other))
+    return min(float(cv2.intersectConvexConvex(one, other)[0] / smaller), 1.0) if smaller > 0 else 0.0
+
+
 def bounding_box(points: np.ndarray) -> np.ndarray:
     """Returns (x_min, y_min, x_max, y_max) of points (n, 2)."""
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)

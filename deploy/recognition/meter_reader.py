@@ -55,22 +55,53 @@ class MeterReader:
         if not photos:
             return []
         clock = Clock(STEPS)
-        windows = self._finder.find(photos, clock)
-        legible = [
-            (index, window) for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES
-        ]
-        read = self._window_reader.read(
-            [photos[index] for index, _ in legible], [window.corners for _, window in legible], clock
-        )
-        with clock.measure(READING):
-            recognitions = [self._without_reading(window) for window in windows]
-            for (index, window), (cut, reading) in zip(legible, read, strict=True):
-                recognitions[index] = self._recognition(window, cut, reading)
+        recognitions = self._read_windows(photos, self._finder.find(photos, clock), 0.0, clock)
+        for index, recognition in enumerate(recognitions):
+            if recognition.reason == NO_METER:
+                photo, least = photos[index], self.settings.reading.min_confidence_tiled
+                (tiled,) = self._read_windows([photo], [self._finder.find_in_tiles(photo, clock)], least, clock)
+                # among so many tiles some show a sure window without digits on photos without a meter
+                recognitions[index] = tiled if tiled.success else recognition
         seconds = {step: value / len(photos) for step, value in clock.seconds.items()}
         seconds["total"] = sum(seconds.values())
         return [dataclasses.replace(recognition, seconds=dict(seconds)) for recognition in recognitions]
 
-    def _recognition(self, window: Window, cut: Cut, reading: Reading) -> Recognition:
+    def _read_windows(
+        self, photos: Sequence[np.ndarray], found: Sequence[Sequence[Window]], least: float, clock: Clock
+    ) -> list[Recognition]:
+        """Returns a recognition for each photo from the windows found on it, as `WindowFinder.find` gives them.
+
+        Args:
+            photos: uint8 RGB (height, width, 3).
+            found: on each.
+            least: readings whose digits are less sure than this are none.
+            clock: notes the time.
+        """
+        legible = [
+            (index, place, window)
+            for index, windows in enumerate(found)
+            for place, window in enumerate(windows)
+            if window.label in LEGIBLE_CLASSES
+        ]
+        read = self._window_reader.read(
+            [photos[index] for index, _, _ in legible], [window.corners for _, _, window in legible], clock
+        )
+        with clock.measure(READING):
+            least_beside = max(least, self.settings.reading.min_confidence_beside)
+            beside: list[list[Recognition]] = [[] for _ in photos]
+            for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
+                if place > 0:
+                    beside[index].append(self._recognition(window, cut, reading, least_beside))
+            counters = [[self._without_reading(windows[0] if windows else None)] for windows in found]
+            for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
+                if place == 0:
+                    # beside a surer counter the first window has no claim of its own
+                    is_beside = any(counter.success for counter in beside[index])
+                    limit = least_beside if is_beside else least
+                    counters[index] = [self._recognition(window, cut, reading, limit)]
+            return [Recognition.of_counters([*first, *others]) for first, others in zip(counters, beside, strict=True)]
+
+    def _recognition(self, window: Window, cut: Cut, reading: Reading, least: float) -> Recognition:
         if cut.turned:
             window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
         unreadable = self._without_reading(window, UNREADABLE, cut.picture)
@@ -79,9 +110,9 @@ class MeterReader:
             return unreadable
         features = confidence_features(reading, window.score)
         digits_right = confidence(features, self.models.confidence)
-        least = settings.min_confidence if self._finder.is_sure(window) else settings.min_confidence_unsure
+        least_of_window = settings.min_confidence if self._finder.is_sure(window) else settings.min_confidence_unsure
         # whether it is a meter, the digits tell; where the comma stands may be in doubt on a good one
-        if digits_right < least:
+        if digits_right < max(least, least_of_window):
             return unreadable
         probability = digits_right * reading.comma.probability
         corners = geometry.box_corners(np.stack([digit.box for digit in reading.digits]), cut.corners)

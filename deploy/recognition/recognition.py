@@ -1,6 +1,7 @@
 """What was read on a photo."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Recognition:
         seconds: by step (STEPS) and `total`; in a batch each photo's equal share.
         window: uint8 RGB, the rectified window as stage 2 saw it; None without.
         features: what the confidence rests on, see `confidence_features`; empty without success.
+        others: readings of further counters on the photo, the surest first; they have no others themselves.
     """
 
     success: bool
@@ -55,13 +57,31 @@ class Recognition:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     window: np.ndarray | None = None
     features: tuple[float, ...] = ()
+    others: tuple["Recognition", ...] = ()
+
+    @property
+    def readings(self) -> tuple["Recognition", ...]:
+        """The reading of every counter on the photo, the surest, which is this one, first; empty without success."""
+        return (self, *self.others) if self.success else ()
+
+    @classmethod
+    def of_counters(cls, counters: Sequence["Recognition"]) -> "Recognition":
+        """Returns the surest reading among one or more counters of a photo, with the other readings beside it.
+
+        Where none has a reading, the first counter's recognition is returned.
+        """
+        surest, *others = sorted(counters, key=lambda counter: -counter.confidence)
+        if not surest.success:
+            return counters[0]
+        return dataclasses.replace(surest, others=tuple(other for other in others if other.success))
 
     def scaled(self, scale: float) -> "Recognition":
         """Returns the same on a photo so many times larger."""
         if scale == 1 or self.corners is None:
             return self
         digits = tuple(dataclasses.replace(digit, corners=digit.corners * scale) for digit in self.digits)
-        return dataclasses.replace(self, corners=self.corners * np.float32(scale), digits=digits)
+        others = tuple(other.scaled(scale) for other in self.others)
+        return dataclasses.replace(self, corners=self.corners * np.float32(scale), digits=digits, others=others)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything but the window's picture and the features, as plain values for JSON."""
@@ -74,15 +94,31 @@ class Recognition:
             "confidence": round(self.confidence, 4),
             "counter_class": self.counter_class,
             "counter_score": round(self.counter_score, 4),
-            "corners": None if self.corners is None else np.round(self.corners.astype(float), 1).tolist(),
+            "corners": _rounded(self.corners),
             "digits": [
                 {
                     "label": digit.label,
                     "score": round(digit.score, 4),
-                    "corners": np.round(digit.corners.astype(float), 1).tolist(),
+                    "corners": _rounded(digit.corners),
                 }
                 for digit in self.digits
             ],
             "alternatives": [{"text": text, "probability": round(share, 4)} for text, share in self.alternatives],
             "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+            "several": bool(self.others),
+            "readings": [counter._counter() for counter in self.readings],
         }
+
+    def _counter(self) -> dict[str, Any]:
+        """Returns what is told of each counter of several, as plain values for JSON."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "corners": _rounded(self.corners),
+            "counter_class": self.counter_class,
+            "counter_score": round(self.counter_score, 4),
+        }
+
+
+def _rounded(corners: np.ndarray | None) -> list[list[float]] | None:
+    return None if corners is None else np.round(corners.astype(float), 1).tolist()

@@ -36,7 +36,7 @@ def shrink(photo: np.ndarray, factor: int) -> np.ndarray:
     return shrink(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), factor // step)
 
 
-def _fast_factor(most: float) -> int:
+def fast_factor(most: float) -> int:
     """Returns the largest whole number up to `most` that is a power of two or three times one; 1 at least."""
     power = 1 << int(np.log2(max(most, 1)))
     return power * 3 // 2 if power > 1 and most >= power * 1.5 else power
@@ -59,7 +59,7 @@ def warp(
     height, width = size
     region = transform_points(rectangle_corners(width, height), np.linalg.inv(matrix))
     along, across = side_lengths(region)
-    factor = _fast_factor(min(along / width, across / height))
+    factor = fast_factor(min(along / width, across / height))
     if factor > 1:
         left, top, right, bottom = np.round(bounding_box(region)).astype(int) + (-factor, -factor, factor, factor)
         cut = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]

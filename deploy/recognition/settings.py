@@ -26,6 +26,16 @@ class WindowSettings:
         min_box_overlap: corners whose bounding box and the box found beside them overlap less, as intersection over
             union, cannot be trusted either.
         flip_below: a reading of which the digits' mean score is below it is also tried upside down.
+        tile_shares: where the looks so far gave nothing, tiles with sides of these shares of the photo's longer side
+            are looked at, one share after the other, until a window is sure; none: no tiles.
+        tile_overlap: neighbouring tiles overlap by at least about this share of their side.
+        min_tile_score: a detection in a tile below it is no meter.
+        max_length_tiled: a detection in a tile that is longer than this share of the photo's longer side is no meter:
+            the whole photo would have shown it.
+        same_counter: of two windows that cover more than this share of the smaller one, the better one is kept: they
+            are the same counter.
+        min_score_beside: a first look's detection beside a sure window is looked at again from this score on: it is a
+            further counter where further looks make it a sure window too.
     """
 
     min_score: float = 0.3
@@ -38,6 +48,12 @@ class WindowSettings:
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
     flip_below: float = 0.8
+    tile_shares: tuple[float, ...] = (0.7, 0.5)
+    tile_overlap: float = 0.5
+    min_tile_score: float = 0.3
+    max_length_tiled: float = 0.3
+    same_counter: float = 0.3
+    min_score_beside: float = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +78,8 @@ class ReadingSettings:
         min_confidence: a reading whose digits are less sure than this is none: what is read off plates, pages and price
             tags mostly is.
         min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
+        min_confidence_tiled: the same for windows that began in a tile: each tile is one more chance to be wrong.
+        min_confidence_beside: the same for further counters beside a sure one.
         row_end_space: a window that is read again is cut out so far beyond its outer wheels' middles, in distances
             between wheels.
         part_end_space: the same for parts of a row.
@@ -90,6 +108,8 @@ class ReadingSettings:
     read_again_below: float = 0.9
     min_confidence: float = 0.4
     min_confidence_unsure: float = 0.68
+    min_confidence_tiled: float = 0.71
+    min_confidence_beside: float = 0.6
     row_end_space: float = 0.75
     part_end_space: float = 0.6
     half_height: float = 0.7

@@ -1,12 +1,21 @@
 """The counter window: the views in which stage 1 looks for it, and what it found there."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from .classes import STAGE1_CLASSES
-from .geometry import bounding_box, is_convex, polygon_iou, rectangle_corners, side_lengths, transform_points
+from .geometry import (
+    bounding_box,
+    covered_share,
+    is_convex,
+    polygon_iou,
+    rectangle_corners,
+    side_lengths,
+    transform_points,
+)
 from .rectification import warp
 from .settings import WindowSettings
 
@@ -54,6 +63,10 @@ class Window:
         left, top, right, bottom = bounding_box(self.corners)
         area = cv2.contourArea(np.asarray(self.corners, np.float32))
         return bool(area >= settings.min_area_share * (right - left) * (bottom - top))
+
+    def is_among(self, others: Sequence["Window"], settings: WindowSettings) -> bool:
+        """Tells whether it lies on one of the others, so that both are the same counter."""
+        return any(covered_share(self.corners, other.corners) > settings.same_counter for other in others)
 
 
 def letterbox(photo: np.ndarray, size: int) -> View:

@@ -37,6 +37,8 @@ def answer(photo: Photo, recognition: Recognition, seconds: float, options: Opti
         "time": seconds,
         **{name: plain[name] for name in ("confidence", "integer", "fraction", "corners", "alternatives")},
         "digits": [{**digit, "box": _box(digit["corners"])} for digit in plain["digits"]],
+        "several": plain["several"],
+        "readings": plain["readings"],
     }
     if not recognition.success:
         result["reason"] = recognition.reason

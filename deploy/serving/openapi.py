@@ -213,6 +213,15 @@ def _schemas() -> Schema:
             "corners": _CORNERS,
         }
     )
+    counter = _object(
+        {
+            "text": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)?$"},
+            "confidence": _SHARE,
+            "corners": _CORNERS,
+            "counter_class": {"type": "string", "enum": list(STAGE1_CLASSES)},
+            "counter_score": _SHARE,
+        }
+    )
     recognition = {
         "original_image_shape": {
             "type": "array",
@@ -238,6 +247,12 @@ def _schemas() -> Schema:
             "type": "array",
             "items": _object({"text": _TEXT, "probability": _SHARE}),
             "description": "the likeliest texts, the reading's own first",
+        },
+        "several": {**_FLAG, "description": "whether several counters were read on the photo"},
+        "readings": {
+            "type": "array",
+            "items": counter,
+            "description": "every counter that was read, the surest first: the one that all other fields tell of",
         },
         "reason": {"type": "string", "enum": [NO_METER, ILLEGIBLE, UNREADABLE]},
         "plausible": _FLAG,

@@ -175,6 +175,7 @@ function draw(card) {
   crop.alt = text("cropOf");
   if (!crop.hidden) crop.src = `data:image/jpeg;base64,${result.crop}`;
   drawAlternatives(find(".alternatives", element), read ? result.alternatives.slice(1) : []);
+  drawOthers(find(".others", element), read ? result.readings.slice(1) : []);
   drawMarks(find(".marks", element), done && !card.drawn ? result : null);
   const again = find(".again", element);
   again.hidden = state !== "failed";
@@ -227,6 +228,20 @@ function drawAlternatives(element, alternatives) {
   );
 }
 
+function drawOthers(element, readings) {
+  element.hidden = !readings.length;
+  find("h2", element).textContent = text("others");
+  find("ul", element).replaceChildren(
+    ...readings.map((reading) => {
+      const item = document.createElement("li");
+      const share = document.createElement("span");
+      share.textContent = `${text(reading.counter_class)}, ${percent(reading.confidence, 0)}`;
+      item.append(`${reading.text} `, share);
+      return item;
+    }),
+  );
+}
+
 function drawMarks(svg, result) {
   svg.replaceChildren();
   if (!result?.corners) return;
@@ -234,6 +249,7 @@ function drawMarks(svg, result) {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   for (const digit of result.digits) svg.append(polygon(digit.corners, "digit"));
   svg.append(polygon(result.corners, "window"));
+  for (const reading of result.readings.slice(1)) svg.append(polygon(reading.corners, "window"));
   const dot = document.createElementNS(SVG, "circle");
   const [x, y] = result.corners[0];
   for (const [name, value] of [["cx", x], ["cy", y], ["r", Math.max(width, height) / 90], ["class", "first"]]) {

@@ -18,6 +18,8 @@ _NO_FILE = "- not a readable file"
 # of a column of milliseconds
 _NUMBER_WIDTH = 6
 _CSV_COLUMNS = ("file", "success", "reading", "class", "confidence", "ms", "reason")
+# of further counters on the photo, parted by spaces
+_CSV_FURTHER = ("other_readings", "other_confidences")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Result:
         """Whether there is a reading."""
         return self.recognition is not None and self.recognition.success
 
+    @property
+    def others(self) -> tuple[Recognition, ...]:
+        """The readings of further counters on the photo."""
+        return self.recognition.others if self.recognition else ()
+
 
 Write = Callable[[Result], None]
 
@@ -40,6 +47,8 @@ Write = Callable[[Result], None]
 @contextlib.contextmanager
 def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write]:
     """Says a heading, an aligned line for each photo, and at the end how many were read.
+
+    Further counters on a photo have lines of their own below its line, without a file.
 
     Args:
         paths: of the photos that will come: the longest makes the first column as wide as it is.
@@ -56,6 +65,8 @@ def table(paths: Sequence[Path], say: Callable[[str], object]) -> Iterator[Write
         nonlocal read, count
         read, count = read + result.success, count + 1
         say(line(_cells(result)))
+        for other in result.others:
+            say(line(("", other.text, other.counter_class, f"{other.confidence:.2f}", "")))
 
     say(line(_COLUMNS))
     yield write
@@ -102,7 +113,8 @@ def json_list(say: Callable[[str], object]) -> Iterator[Write]:
 
 @contextlib.contextmanager
 def csv_file(path: Path) -> Iterator[Write]:
-    """Writes one line a photo: file, success, reading, class, confidence, ms, reason; makes the folders above.
+    """Writes one line a photo: file, success, reading, class, confidence, ms, reason, then the readings of further
+    counters and their confidences; makes the folders above.
 
     Interrupted, it keeps the lines that were written; after an error, what stood there before.
 
@@ -130,9 +142,9 @@ def csv_file(path: Path) -> Iterator[Write]:
                     if not in_place:
                         unfinished.replace(path)
 
-            write(_CSV_COLUMNS)
+            write((*_CSV_COLUMNS, *_CSV_FURTHER))
             try:
-                yield lambda result: write(_csv_cells(result))
+                yield lambda result: write((*_csv_cells(result), *_csv_further(result)))
             except KeyboardInterrupt:
                 finish()
                 raise
@@ -159,3 +171,8 @@ def _csv_cells(result: Result) -> tuple:
     milliseconds = f"{found.seconds['total'] * 1000:.1f}"
     name = cell_text(file_text(result.path))
     return name, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason
+
+
+def _csv_further(result: Result) -> tuple[str, str]:
+    texts = " ".join(other.text for other in result.others)
+    return texts, " ".join(f"{other.confidence:.4f}" for other in result.others)

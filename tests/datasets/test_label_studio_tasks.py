@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -68,11 +69,42 @@ def test_least_certain_first_and_pictures_by_their_path(tasks, photos):
     assert labels == [*([digit] for digit in TEXT.replace(",", "")), ["FLOATP"]]
 
 
+def test_without_a_window_there_are_no_crops(photos, tmp_path):
+    read = MeterReader(fake_meters.models()).read(np.asarray(Image.open(photos / "b.png")))
+    file, stage2, crops = write_tasks(tmp_path / "none" / "tasks.json", [(photos / "b.png", read)])
+    assert len(json.loads(file.read_text())) == 1 and json.loads(stage2.read_text()) == [] and not crops.exists()
+
+
 def test_windows_come_back_through_the_importer(tasks, photos):
     (photo,) = read_photos(photos, exported(tasks[0]))
     (window,) = photo.windows
     assert window.label == "analog"
     assert polygon_iou(window.corners, CORNERS) > 0.97
+
+
+def test_every_counter_of_a_photo_comes_back_through_the_importers(photos, tmp_path):
+    other = CORNERS + (300, 0)
+    read = MeterReader(fake_meters.models()).read(np.asarray(Image.open(photos / "a.png")))
+    moved = tuple(dataclasses.replace(digit, corners=digit.corners + (300, 0)) for digit in read.digits)
+    less_sure = dataclasses.replace(read, corners=read.corners + (300, 0), digits=moved, confidence=0.4)
+    both = dataclasses.replace(read, confidence=0.9, others=(less_sure,))
+    (photos / "a.png").rename(photos / "c.png")
+    Image.fromarray(fake_meters.meter_photo(CORNERS, 900, 400)).save(photos / "a.png")
+    single = dataclasses.replace(read, confidence=0.5)
+    written = write_tasks(tmp_path / "both" / "tasks.json", [(photos / "c.png", single), (photos / "a.png", both)])
+    # the least certain counter decides on the order
+    first = json.loads(written[0].read_text())[0]
+    assert path_of(first) == photos / "a.png" and first["predictions"][0]["score"] == 0.4
+    photo = read_photos(photos, exported(written[0]))[0]
+    for window, corners in zip(photo.windows, (CORNERS, other), strict=True):
+        assert polygon_iou(window.corners, corners) > 0.97
+    crops = read_crops(written[2], exported(written[1]))
+    assert len(crops) == 3 and all(crop.labels == (*TEXT.replace(",", ""), "floatp") for crop in crops)
+    assert sorted(path.name for path in written[2].iterdir()) == [
+        "cropped_a.png",
+        "cropped_a.window2.png",
+        "cropped_c.png",
+    ]
 
 
 def test_digits_come_back_through_the_importer(tasks):

@@ -204,7 +204,7 @@ def test_the_next_candidate_is_looked_at_where_the_best_does_not_hold():
     recognition = reader.read(fake_meters.meter_photo(CORNERS))
     assert recognition.text == TEXT and len(models.stage1.seen) == 3
     models.stage1.seen.clear()
-    window = dataclasses.replace(reader.settings.window, most_candidates=1)
+    window = dataclasses.replace(reader.settings.window, most_candidates=1, tile_shares=())
     reader = MeterReader(models, dataclasses.replace(reader.settings, window=window))
     assert reader.read(fake_meters.meter_photo(CORNERS)).reason == "no_meter"
 
@@ -232,7 +232,8 @@ def test_batches_give_what_single_photos_give():
         fake_meters.meter_photo(fake_meters.turned_corners((300, 500), 400, 100, 200)),
     ]
     models = fake_meters.models()
-    reader = MeterReader(models)
+    window = dataclasses.replace(models.settings.window, tile_shares=())
+    reader = MeterReader(models, dataclasses.replace(models.settings, window=window))
     batch = reader.read_batch(photos)
     assert [recognition.text for recognition in batch] == [TEXT, "", TEXT]
     assert len(models.stage1.seen) == 2 and len(models.stage2.seen) == 1

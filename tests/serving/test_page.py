@@ -36,7 +36,8 @@ return {
   red: [...card.querySelectorAll('.red')].map((wheel) => wheel.textContent).join(''),
   status: card.querySelector('.status').innerText,
   sure: shown('.confidence output') && shown('.confidence') ? card.querySelector('output').textContent : '',
-  alternatives: [...card.querySelectorAll('li')].map((item) => item.innerText),
+  alternatives: [...card.querySelectorAll('.alternatives li')].map((item) => item.innerText),
+  others: shown('.others') ? [...card.querySelectorAll('.others li')].map((item) => item.innerText) : [],
   plausible: shown('.plausible')?.innerText ?? '',
   crop: shown('.crop')?.naturalWidth ?? 0,
   photo: card.querySelector('.photo').naturalWidth,
@@ -88,6 +89,25 @@ def test_a_dropped_photo_is_read(page):
     assert page.messages() == []
     hosts = "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name, location).host)"
     assert set(page.run(hosts)) <= {page.run("return location.host"), ""}
+
+
+SEVERAL = """
+const real = window.fetch;
+window.fetch = async (...given) => {
+  const found = await (await real(...given)).json();
+  const other = {...found.readings[0], text: '00456,7', confidence: 0.876, corners: [[1, 2], [9, 2], [9, 4], [1, 4]]};
+  return new Response(JSON.stringify({...found, several: true, readings: [found.readings[0], other]}));
+};
+"""
+
+
+def test_every_counter_on_a_photo_is_shown(page):
+    assert drop(page, "one.png", PNG)["others"] == []
+    page.run(SEVERAL)
+    card = drop(page, "two.png", PNG)
+    assert card["reading"] == TEXT and len(card["windows"]) == 2 and card["windows"][1] == "1,2 9,2 9,4 1,4"
+    assert card["others"] == ["00456,7 Counter: wheels, 87%"]
+    assert page.messages() == []
 
 
 def test_several_photos_and_those_without_a_reading(page, tmp_path):

@@ -37,7 +37,7 @@ def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple
     """Writes pre-annotated tasks of both stages, those of the least certain photos first.
 
     Photos without a window become tasks of stage 1 without a prediction. Stage 2 gets a task for each legible window,
-    on a crop that is written too and says in its task where it was cut.
+    of several counters each one's, on a crop that is written too and says in its task where it was cut.
 
     Args:
         file: of stage 1's tasks, ending in `.json`. Those of stage 2 go to `<name>_stage2.json` and their crops into
@@ -53,15 +53,17 @@ def write_tasks(file: Path, photos: Sequence[tuple[Path, Recognition]]) -> tuple
     names = names_below([path for path, _ in photos])
     crops = file.with_name(f"{file.stem}_crops")
     stage1, stage2 = [], []
-    order = sorted(range(len(photos)), key=lambda number: photos[number][1].confidence)
+    order = sorted(range(len(photos)), key=lambda number: _least_confidence(photos[number][1]))
     for number in order:
         path, recognition = photos[number]
         size = np.array(photo_size(path))
-        stage1.append(_task(path, _window_shapes(recognition, size), recognition.confidence, size))
-        if recognition.corners is not None and recognition.counter_class in LEGIBLE_CLASSES:
-            crop, corners = _write_crop(path, names[number], recognition, crops)
-            shapes = _digit_shapes(recognition, corners)
-            task = _task(crop, shapes, recognition.confidence, np.array(photo_size(crop)))
+        counters = [counter for counter in (recognition, *recognition.others) if counter.corners is not None]
+        shapes = [_window_shape(counter, size) for counter in counters]
+        stage1.append(_task(path, shapes, _least_confidence(recognition), size))
+        legible = [counter for counter in counters if counter.counter_class in LEGIBLE_CLASSES]
+        for counter, crop, corners in _write_crops(path, names[number], legible, crops):
+            shapes = _digit_shapes(counter, corners)
+            task = _task(crop, shapes, counter.confidence, np.array(photo_size(crop)))
             task["data"][CROP_PHOTO] = _url(path)
             task["data"][CROP_CORNERS] = np.round(corners / size, 5).tolist()
             stage2.append(task)
@@ -105,12 +107,14 @@ def names_below(paths: Sequence[Path]) -> list[PurePosixPath]:
     return [PurePosixPath(path.relative_to(root)) for path in whole]
 
 
-def _window_shapes(recognition: Recognition, size: np.ndarray) -> list[dict]:
-    if recognition.corners is None:
-        return []
-    points = np.clip(recognition.corners / size * 100, 0, 100)
-    value = {"points": np.round(points, 3).tolist(), "polygonlabels": [recognition.counter_class], "closed": True}
-    return [{"type": "polygonlabels", "value": value, "score": round(recognition.counter_score, 4)}]
+def _least_confidence(recognition: Recognition) -> float:
+    return min(counter.confidence for counter in (recognition, *recognition.others))
+
+
+def _window_shape(counter: Recognition, size: np.ndarray) -> dict:
+    points = np.clip(counter.corners / size * 100, 0, 100)
+    value = {"points": np.round(points, 3).tolist(), "polygonlabels": [counter.counter_class], "closed": True}
+    return {"type": "polygonlabels", "value": value, "score": round(counter.counter_score, 4)}
 
 
 def _digit_shapes(recognition: Recognition, corners: np.ndarray) -> list[dict]:
@@ -133,9 +137,14 @@ def _digit_shapes(recognition: Recognition, corners: np.ndarray) -> list[dict]:
     return shapes
 
 
-def _write_crop(path: Path, name: PurePosixPath, recognition: Recognition, folder: Path) -> tuple[Path, np.ndarray]:
-    """Writes the crop of the window that was found; returns its file and the corners (4, 2) that it was cut along."""
-    window = LabelledWindow(recognition.corners, recognition.counter_class)
-    photo = LabelledPhoto(str(name), photo_loader(path), split="", group="", windows=(window,))
-    (crop,) = write_crops([photo], folder, overwrite=True)
-    return crop, expand_corners(window.outline, *WINDOW_MARGIN).astype(float)
+def _write_crops(
+    path: Path, name: PurePosixPath, counters: Sequence[Recognition], folder: Path
+) -> list[tuple[Recognition, Path, np.ndarray]]:
+    """Writes the crop of each counter's window; returns them with their files and the corners (4, 2) of the cuts."""
+    if not counters:
+        return []
+    windows = tuple(LabelledWindow(counter.corners, counter.counter_class) for counter in counters)
+    photo = LabelledPhoto(str(name), photo_loader(path), split="", group="", windows=windows)
+    files = write_crops([photo], folder, overwrite=True)
+    cuts = [expand_corners(window.outline, *WINDOW_MARGIN).astype(float) for window in windows]
+    return list(zip(counters, files, cuts, strict=True))
