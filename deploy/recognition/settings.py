@@ -59,6 +59,9 @@ class ReadingSettings:
         min_digits: a window with fewer digits is unreadable.
         read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
             then those of its parts in which one still does.
+        mirror_below: a reading of which the digits' mean score is below it is also tried in a mirror.
+        mirror_score: the least mean score of the digits in a mirror: what nobody can read is mirrored neither.
+        mirror_sureness: from so many times the reading's sureness on, the mirror image is looked at closer too.
         min_confidence: a reading whose digits are less sure than this is none: what is read off plates, pages and price
             tags mostly is.
         min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
@@ -88,6 +91,9 @@ class ReadingSettings:
     gap_tolerance: float = 0.35
     min_digits: int = 3
     read_again_below: float = 0.9
+    mirror_below: float = 0.9
+    mirror_score: float = 0.7
+    mirror_sureness: float = 0.9
     min_confidence: float = 0.4
     min_confidence_unsure: float = 0.68
     row_end_space: float = 0.75

@@ -23,17 +23,24 @@ class Cut:
         corners: (4, 2) of what was cut out, in pixels of the photo.
         picture: uint8 RGB, the input of stage 2.
         turned: whether the window that stage 1 found stands on its head in it.
+        mirrored: whether left and right are exchanged in it: its corners run anticlockwise in the photo then.
     """
 
     photo: np.ndarray
     corners: np.ndarray
     picture: np.ndarray
     turned: bool = False
+    mirrored: bool = False
 
     def upside_down(self) -> "Cut":
         """Returns the cut turned by half."""
         corners = np.roll(self.corners, 2, axis=0)
         return dataclasses.replace(self, corners=corners, picture=self.picture[::-1, ::-1], turned=not self.turned)
+
+    def mirror_image(self) -> "Cut":
+        """Returns the cut as a mirror shows it, left and right exchanged."""
+        corners = self.corners[[1, 0, 3, 2]]
+        return dataclasses.replace(self, corners=corners, picture=self.picture[:, ::-1], mirrored=not self.mirrored)
 
     def part(self, region: np.ndarray) -> "Cut":
         """Returns a region of the window, (4,) xyxy in shares of this cut and perhaps beyond it, cut out anew."""
@@ -78,6 +85,17 @@ class WindowReader:
             (turned,) = yield from self._look([other], clock)
             if turned.evidence > reading.evidence:
                 cut, reading = other, turned
+        if reading.score < self._settings.reading.mirror_below:
+            mirrored = yield from self._look_in_a_mirror(cut, clock)
+            if self._may_be_mirrored(reading, mirrored[1]):
+                # closer looks tell the two apart; few photos come so far
+                straight = yield from self._look_on(cut, reading, clock)
+                mirrored = yield from self._look_on(*mirrored, clock)
+                return max(straight, mirrored, key=lambda read: read[1].sureness)
+        return (yield from self._look_on(cut, reading, clock))
+
+    def _look_on(self, cut: Cut, reading: Reading, clock: Clock) -> Story[tuple[Cut, Reading]]:
+        """Returns the cut, and its reading as closer looks at the row and its parts have it, where it is in doubt."""
         if self._is_doubtful(reading):
             regions = row_regions(reading.digits, self._settings.reading)
             rows = yield from self._look_closer(cut, regions, clock)
@@ -89,6 +107,21 @@ class WindowReader:
             with clock.measure(READING):
                 reading = merge_parts(reading, parts, regions, self._settings.reading)
         return cut, reading
+
+    def _look_in_a_mirror(self, cut: Cut, clock: Clock) -> Story[tuple[Cut, Reading]]:
+        """Returns the mirror image of a cut, the way up that reads more surely, and its reading."""
+        cuts = [cut.mirror_image(), cut.mirror_image().upside_down()]
+        readings = yield from self._look(cuts, clock)
+        return max(zip(cuts, readings, strict=True), key=lambda read: read[1].sureness)
+
+    def _may_be_mirrored(self, straight: Reading, mirrored: Reading) -> bool:
+        """Tells whether a window may be the mirror image of a counter, from first looks at both."""
+        settings = self._settings.reading
+        return (
+            len(mirrored.digits) >= settings.min_digits
+            and mirrored.score >= settings.mirror_score
+            and mirrored.sureness >= settings.mirror_sureness * straight.sureness
+        )
 
     def _look_closer(self, cut: Cut, regions: Sequence[np.ndarray], clock: Clock) -> Story[list[Reading]]:
         with clock.measure(RECTIFY):

@@ -15,6 +15,17 @@ from .plausibility import judge
 
 ANNOTATED_SIDE = 1600
 _JPEG_QUALITY = 85
+# fields that the answer has as recognition gives them
+_TAKEN_OVER = (
+    "confidence",
+    "confidence_integer",
+    "integer",
+    "fraction",
+    "last_wheel",
+    "corners",
+    "mirrored",
+    "alternatives",
+)
 
 
 def answer(photo: Photo, recognition: Recognition, seconds: float, options: Options) -> dict:
@@ -34,13 +45,14 @@ def answer(photo: Photo, recognition: Recognition, seconds: float, options: Opti
         "counter_class": recognition.counter_class,
         "counter_score": float(recognition.counter_score),
         "time": seconds,
-        **{name: plain[name] for name in ("confidence", "integer", "fraction", "corners", "alternatives")},
+        **{name: plain[name] for name in _TAKEN_OVER},
         "digits": [{**digit, "box": _box(digit["corners"])} for digit in plain["digits"]],
     }
     if not recognition.success:
         result["reason"] = recognition.reason
     if options.previous is not None:
-        result |= judge(recognition.integer, recognition.fraction, options.previous, options.max_increase)
+        limits = (options.max_increase, options.max_decrease)
+        result |= judge(recognition.integer, recognition.fraction, options.previous, *limits)
     if options.annotated:
         result["annotated"] = _jpeg(_shrink(annotate(photo.pixels, recognition)))
     if options.crop:

@@ -134,16 +134,18 @@ def _health(name: str, summary: str, schema: str, *others: int) -> dict:
 
 
 def _query() -> list[dict]:
-    schemas = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+    schemas = {**dict.fromkeys(_AMOUNTS, _READING), **dict.fromkeys(_SWITCHES, _SWITCH)}
     return [
         {"name": name, "in": "query", "required": False, "description": _MEANINGS[name], "schema": schema}
         for name, schema in schemas.items()
     ]
 
 
+_AMOUNTS, _SWITCHES = ("previous", "max_increase", "max_decrease"), ("annotated", "crop")
 _MEANINGS = {
     "previous": "the last reading; adds plausible, why and increase to the answer",
     "max_increase": "the most that can have come since previous",
+    "max_decrease": "so much below previous still counts as unchanged; one unit of the last wheel if not given",
     "annotated": "whether to add the photo with what was found drawn on it",
     "crop": "whether to add the window, cut out upright",
 }
@@ -154,12 +156,12 @@ def _json_fields() -> dict:
     amount = {"type": "number", "minimum": 0, "maximum": 10**MOST_DIGITS - 1, "multipleOf": 10**-MOST_DECIMALS}
     number: dict = {"anyOf": [_READING, amount, {"type": "null"}]}
     switch: dict = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
-    fields: dict = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
+    fields: dict = {**dict.fromkeys(_AMOUNTS, number), **dict.fromkeys(_SWITCHES, switch)}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
 def _form_fields() -> dict:
-    fields: dict = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+    fields: dict = {**dict.fromkeys(_AMOUNTS, _READING), **dict.fromkeys(_SWITCHES, _SWITCH)}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
@@ -208,6 +210,15 @@ def _schemas() -> dict:
             "corners": _CORNERS,
         }
     )
+    last_wheel = _object(
+        {
+            "lower": {"type": "string", "enum": list(DIGIT_CLASSES), "description": "the digit that it leaves"},
+            "upper": {"type": "string", "enum": list(DIGIT_CLASSES), "description": "the next; lower if between none"},
+            "upper_share": {**_SHARE, "description": "how likely people are to write down the upper one"},
+            "value_low": {**_TEXT, "description": "the text with the lower digit"},
+            "value_high": {**_TEXT, "description": "the text with the upper digit"},
+        }
+    )
     recognition = {
         "original_image_shape": {
             "type": "array",
@@ -222,12 +233,18 @@ def _schemas() -> dict:
         "counter_score": _SHARE,
         "time": {"type": "number", "minimum": 0, "description": "seconds"},
         "confidence": {**_SHARE, "description": "probability that the whole text is right"},
+        "confidence_integer": {**_SHARE, "description": "probability that the digits before the comma are right"},
         "integer": _TEXT,
         "fraction": _TEXT,
+        "last_wheel": {
+            "anyOf": [last_wheel, {"type": "null"}],
+            "description": "between which digits the last wheel is; null without a reading, and of displays",
+        },
         "corners": {
             "anyOf": [_CORNERS, {"type": "null"}],
-            "description": "of the window, from the reading's top-left clockwise",
+            "description": "of the window, from the reading's top-left clockwise; anticlockwise if mirrored",
         },
+        "mirrored": {**_FLAG, "description": "whether the photo shows the counter as a mirror does"},
         "digits": {"type": "array", "items": digit},
         "alternatives": {
             "type": "array",
