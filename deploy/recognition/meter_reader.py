@@ -13,7 +13,7 @@ from .exported_models import Models
 from .last_wheel import last_wheel
 from .looks import Clock
 from .reading import Reading
-from .recognition import ILLEGIBLE, NO_METER, READING, STEPS, UNREADABLE, Recognition, RecognizedDigit
+from .recognition import ILLEGIBLE, MIRRORED, NO_METER, READING, STEPS, UNREADABLE, Recognition, RecognizedDigit
 from .settings import Settings
 from .window import Window
 from .window_reading import Cut, WindowReader
@@ -77,6 +77,8 @@ class MeterReader:
         if cut.mirrored:
             window = dataclasses.replace(window, corners=window.corners[[1, 0, 3, 2]])
         unreadable = dataclasses.replace(self._without_reading(window, UNREADABLE, cut.picture), mirrored=cut.mirrored)
+        if cut.either_way:
+            return self._without_reading(window, MIRRORED, cut.picture)
         settings = self.settings.reading
         if len(reading.digits) < settings.min_digits:
             return unreadable

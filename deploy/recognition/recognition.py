@@ -7,7 +7,7 @@ import numpy as np
 
 from .last_wheel import LastWheel
 
-NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
+NO_METER, ILLEGIBLE, UNREADABLE, MIRRORED = "no_meter", "illegible", "unreadable", "mirrored"
 FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING = "first_look", "second_look", "rectify", "stage2", "reading"
 STEPS = (FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
 
@@ -27,7 +27,8 @@ class Recognition:
 
     Attributes:
         success: whether there is a reading.
-        reason: empty, or why there is none: `no_meter`, `illegible` or `unreadable`.
+        reason: empty, or why there is none: `no_meter`, `illegible`, `unreadable`, or `mirrored` where the
+            photo may be a mirror image and reads otherwise then.
         text: `00595,825`; empty without success.
         integer: the digits before the comma.
         fraction: those after it.

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import geometry
+from .carry import settle_carry
 from .closer_looks import merge_parts, merge_rows, part_regions, row_regions
 from .looks import Clock, Look, Model, Story, tell_together
-from .reading import Reading, decode_reading
+from .reading import Reading, decode_reading, reading_of
 from .recognition import READING, RECTIFY, STAGE2
 from .rectification import rectify_window
 from .settings import Settings
@@ -24,6 +25,7 @@ class Cut:
         picture: uint8 RGB, the input of stage 2.
         turned: whether the window that stage 1 found stands on its head in it.
         mirrored: whether left and right are exchanged in it: its corners run anticlockwise in the photo then.
+        either_way: whether it cannot be told from its mirror image, which reads as surely and otherwise.
     """
 
     photo: np.ndarray
@@ -31,6 +33,7 @@ class Cut:
     picture: np.ndarray
     turned: bool = False
     mirrored: bool = False
+    either_way: bool = False
 
     def upside_down(self) -> "Cut":
         """Returns the cut turned by half."""
@@ -88,10 +91,11 @@ class WindowReader:
         if reading.score < self._settings.reading.mirror_below:
             mirrored = yield from self._look_in_a_mirror(cut, clock)
             if self._may_be_mirrored(reading, mirrored[1]):
+                surer_at_once = mirrored[1].sureness >= reading.sureness
                 # closer looks tell the two apart; few photos come so far
                 straight = yield from self._look_on(cut, reading, clock)
                 mirrored = yield from self._look_on(*mirrored, clock)
-                return max(straight, mirrored, key=lambda read: read[1].sureness)
+                return self._told_apart(straight, mirrored, surer_at_once)
         return (yield from self._look_on(cut, reading, clock))
 
     def _look_on(self, cut: Cut, reading: Reading, clock: Clock) -> Story[tuple[Cut, Reading]]:
@@ -106,7 +110,7 @@ class WindowReader:
             parts = yield from self._look_closer(cut, regions, clock)
             with clock.measure(READING):
                 reading = merge_parts(reading, parts, regions, self._settings.reading)
-        return cut, reading
+        return cut, reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
 
     def _look_in_a_mirror(self, cut: Cut, clock: Clock) -> Story[tuple[Cut, Reading]]:
         """Returns the mirror image of a cut, the way up that reads more surely, and its reading."""
@@ -122,6 +126,24 @@ class WindowReader:
             and mirrored.score >= settings.mirror_score
             and mirrored.sureness >= settings.mirror_sureness * straight.sureness
         )
+
+    def _told_apart(
+        self, straight: tuple[Cut, Reading], mirrored: tuple[Cut, Reading], surer_at_once: bool
+    ) -> tuple[Cut, Reading]:
+        """Returns the straight or the mirrored reading, whichever is surer; one that is neither says so.
+
+        Args:
+            straight: a cut and its reading after all looks.
+            mirrored: the same of the mirror image.
+            surer_at_once: whether the first look saw the mirror image more surely too.
+        """
+        (_, read), (_, in_mirror) = straight, mirrored
+        settings = self._settings.reading
+        if in_mirror.sureness < settings.mirror_doubt * read.sureness or in_mirror.text == read.text:
+            return straight
+        if surer_at_once and in_mirror.sureness >= settings.mirror_margin * read.sureness:
+            return mirrored
+        return dataclasses.replace(straight[0], either_way=True), straight[1]
 
     def _look_closer(self, cut: Cut, regions: Sequence[np.ndarray], clock: Clock) -> Story[list[Reading]]:
         with clock.measure(RECTIFY):

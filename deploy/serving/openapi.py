@@ -2,7 +2,7 @@
 
 from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
 from ..recognition.photo_files import MAX_JPEG_PIXELS, MIN_SIDE
-from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
+from ..recognition.recognition import ILLEGIBLE, MIRRORED, NO_METER, UNREADABLE
 from .bodies import PHOTO_TYPES
 from .plausibility import MOST_DECIMALS, MOST_DIGITS, NUMBER_PATTERN, REASONS
 from .problems import OTHER_WORD, WORDS
@@ -251,7 +251,7 @@ def _schemas() -> dict:
             "items": _object({"text": _TEXT, "probability": _SHARE}),
             "description": "the likeliest texts, the reading's own first",
         },
-        "reason": {"type": "string", "enum": [NO_METER, ILLEGIBLE, UNREADABLE]},
+        "reason": {"type": "string", "enum": [NO_METER, ILLEGIBLE, UNREADABLE, MIRRORED]},
         "plausible": _FLAG,
         "why": {"type": "string", "enum": list(REASONS)},
         "increase": {"type": ["string", "null"]},

@@ -182,7 +182,7 @@ function draw(card) {
 function status(card) {
   if (card.state === "done") {
     const told = text(card.result.success ? card.result.counter_class : card.result.reason);
-    return card.result.mirrored ? `${told} ${text("mirrored")}` : told;
+    return card.result.success && card.result.mirrored ? `${told} ${text("mirroredPhoto")}` : told;
   }
   if (card.state !== "failed") return text(card.state);
   const { problem, detail } = card.problem;
