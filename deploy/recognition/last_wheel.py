@@ -1,4 +1,7 @@
-"""The last wheel, which on most counters never rests: the two digits that it may be between."""
+"""The last wheel, which on most counters never rests: the two digits that it may be between.
+
+A wheel between two digits counts as the one that fills more of the opening, near half a turn as either.
+"""
 
 import dataclasses
 
