@@ -8,8 +8,6 @@ import numpy as np
 from .reading import Digit
 from .settings import ReadingSettings
 
-_NEARLY = 0.7
-
 
 def settle_carry(digits: Sequence[Digit], settings: ReadingSettings) -> tuple[Digit, ...]:
     """Returns the digits, those of wheels that turn together decided together.
@@ -44,12 +42,10 @@ def settle_carry(digits: Sequence[Digit], settings: ReadingSettings) -> tuple[Di
 def _is_between(scores: np.ndarray, lower: int, settings: ReadingSettings) -> bool:
     """Tells whether a wheel with these scores (10,) is between a digit and the next one, in doubt which."""
     pair = scores[[lower, (lower + 1) % 10]]
-    second = np.partition(scores, -2)[-2]
     return bool(
         pair.max() == scores.max()
         and pair.min() >= settings.between_share * pair.sum()
-        # the other one may score a little less than a third digit, no more: wheels in the middle of a turn look odd
-        and pair.min() >= _NEARLY * second
+        and pair.min() >= settings.between_second * np.partition(scores, -2)[-2]
     )
 
 

@@ -6,9 +6,7 @@ A wheel between two digits counts as the one that fills more of the opening, nea
 import dataclasses
 
 from .reading import Reading
-
-# below this share of the scores the other digit is noise, and the wheel shows one digit
-LEAST_SHARE = 0.1
+from .settings import ReadingSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +29,7 @@ class LastWheel:
     value_high: str
 
 
-def last_wheel(reading: Reading) -> LastWheel:
+def last_wheel(reading: Reading, settings: ReadingSettings) -> LastWheel:
     """Returns between which digits the last wheel of a reading with at least one digit is."""
     digit = reading.digits[-1]
     scores = digit.scores
@@ -40,7 +38,7 @@ def last_wheel(reading: Reading) -> LastWheel:
     step = 1 if scores[after] >= scores[before] else -1
     other = after if step > 0 else before
     share = float(scores[other] / max(digit.score + scores[other], 1e-6))
-    if share < LEAST_SHARE:
+    if share < settings.last_wheel_share:
         return LastWheel(digit.label, digit.label, 0.0, reading.text, reading.text)
     moved = stepped(reading.text, step)
     if step > 0:

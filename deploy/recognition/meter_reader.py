@@ -103,7 +103,7 @@ class MeterReader:
             confidence=probability,
             # a text that is right has a right integer part
             confidence_integer=max(integer_right, probability),
-            last_wheel=last_wheel(reading) if window.label == ANALOG else None,
+            last_wheel=last_wheel(reading, settings) if window.label == ANALOG else None,
             counter_class=window.label,
             counter_score=window.score,
             corners=window.corners,

@@ -60,6 +60,9 @@ class ReadingSettings:
         read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
             then those of its parts in which one still does.
         between_share: a wheel is between two digits if the less likely one has at least this share of both scores.
+        between_second: that one has at least this share of the second best digit's score, which may be a third one's:
+            wheels in the middle of a turn look odd.
+        last_wheel_share: the last wheel is told to be between two digits from this share of both scores on.
         mirror_below: a reading of which the digits' mean score is below it is also tried in a mirror.
         mirror_score: the least mean score of the digits in a mirror: what nobody can read is mirrored neither.
         mirror_sureness: from so many times the reading's sureness on, the mirror image is looked at closer too.
@@ -96,6 +99,8 @@ class ReadingSettings:
     min_digits: int = 3
     read_again_below: float = 0.9
     between_share: float = 0.2
+    between_second: float = 0.7
+    last_wheel_share: float = 0.1
     mirror_below: float = 0.9
     mirror_score: float = 0.6
     mirror_sureness: float = 0.9

@@ -14,8 +14,9 @@ from deploy.recognition.recognition import STEPS
 from deploy.recognition.rectification import rectify_window
 from deploy.recognition.settings import WINDOW_MARGIN
 from deploy.recognition.window import best_window, letterbox, zoom
-from deploy.recognition.window_reading import WindowReader
+from deploy.recognition.window_reading import Cut, WindowReader
 from tests import fake_meters
+from tests.recognition.test_reading import decode, row
 
 TEXT = "12305,678"
 CORNERS = fake_meters.turned_corners((620, 400), 300, 75, 12)
@@ -251,6 +252,39 @@ def test_a_mirrored_window_is_read_the_right_way_round():
         assert corner_error(cut.corners, geometry.expand_corners(corners, *WINDOW_MARGIN)) < 0.1
     cut, reading, looks = read_window(photo, CORNERS)
     assert (reading.text, cut.mirrored, looks) == (TEXT, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "surer_at_once", "mirrored", "either_way"),
+    [
+        ("00301", 0.99, True, True, False),
+        # hardly surer, or not so at first: the photo may be either
+        ("00301", 0.93, True, False, True),
+        ("00301", 0.99, False, False, True),
+        ("00301", 0.90, True, False, False),
+        # the same either way
+        ("00501", 0.99, True, False, False),
+    ],
+)
+def test_a_window_is_told_from_its_mirror_image(text, score, surer_at_once, mirrored, either_way):
+    models = fake_meters.models()
+    reader = WindowReader(models.stage2, fake_meters.STAGE2_SIZE, WINDOW_MARGIN, models.settings)
+    cut = Cut(np.zeros((9, 9, 3), np.uint8), CORNERS, np.zeros((9, 9, 3), np.uint8))
+    straight, image = (cut, decode(row("00501", 0.9))), (cut.mirror_image(), decode(row(text, score)))
+    found, reading = reader._told_apart(straight, image, surer_at_once)
+    assert (found.mirrored, found.either_way, reading.text) == (mirrored, either_way, text if mirrored else "00501")
+
+
+def test_a_photo_that_may_be_mirrored_is_refused_for_that_reason(monkeypatch):
+    read = WindowReader.read
+
+    def either_way(self, *args):
+        return [(dataclasses.replace(cut, either_way=True), reading) for cut, reading in read(self, *args)]
+
+    monkeypatch.setattr(WindowReader, "read", either_way)
+    found = MeterReader(fake_meters.models()).read(fake_meters.meter_photo(CORNERS))
+    assert (found.success, found.reason, found.text) == (False, "mirrored", "")
+    assert corner_error(found.corners, CORNERS) < 3 and annotate(np.zeros((90, 90, 3), np.uint8), found).shape[1] == 90
 
 
 def test_batches_give_what_single_photos_give():
