@@ -1,4 +1,4 @@
-"""Fits the confidence to labelled photos that nothing was trained on, so that it is a probability.
+"""Fits both confidences, of the text and of the digits before the comma, to labelled photos nothing was trained on.
 
 python calibrate.py mbarira MBARIRA chongqing CHONGQING --chart resources/reliability.png
 Then run deploy/prepare_model.py, which takes the result over into deploy/models.
@@ -11,6 +11,7 @@ from pathlib import Path
 from retinanet import cli
 from retinanet.evaluation import command_line
 
+WHOLE, INTEGER = "whole texts", "digits before the comma"
 OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.json"
 
 
@@ -34,13 +35,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import numpy as np
 
+    from deploy.recognition.confidence import ConfidenceModel
     from deploy.recognition.exported_models import load_models
     from deploy.recognition.meter_reader import MeterReader
-    from retinanet.evaluation.calibration import cross_validated, equal_counts, fit, write_confidence
+    from retinanet.evaluation.calibration import (
+        cross_validated,
+        equal_counts,
+        few_of_one_kind,
+        fit,
+        write_confidence,
+    )
     from retinanet.evaluation.charts import draw_reliability
     from retinanet.evaluation.outcomes import evaluate
     from retinanet.evaluation.risk_coverage import accuracy_at, expected_calibration_error
-    from retinanet.evaluation.tables import confidences
+    from retinanet.evaluation.tables import confidences, integer_confidences
 
     models = load_models(args.models)
     settings = models.settings
@@ -56,30 +64,42 @@ def main(argv: Sequence[str] | None = None) -> None:
         for result in evaluate(reader, name, request, args.split, turns)
         if result.recognition.success and result.right
     ]
-    before, right = confidences(results)
-    features = np.array([result.recognition.features for result in results])
     groups = [f"{result.source} {result.group}" for result in results]
     sources = [result.source for result in results]
     counts = equal_counts(sources)
-    after = cross_validated(features, right, groups, counts)
-    write_confidence(args.output, fit(features, right, counts), models.made_from)
-    print(f"{len(results)} answers on photos of {len(set(groups))} meters, {np.mean(right):.1%} right")
-    for name, values in (("before", before), ("after", after)):
-        error, best = expected_calibration_error(values, right), accuracy_at(0.85, values, right)
-        print(f"{name:<7} calibration error {error:.3f}, most confident 85 % right {best:.1%}")
+    fitted: dict[str, ConfidenceModel] = {}
+    series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    print(f"{len(results)} answers on photos of {len(set(groups))} meters")
+    for what, answers, features in (
+        (WHOLE, confidences, [result.recognition.features for result in results]),
+        (INTEGER, integer_confidences, [result.recognition.features_integer for result in results]),
+    ):
+        before, right = answers(results)
+        columns = np.array(features)
+        print(f"{what}: {np.mean(right):.1%} right")
+        if fitted and few_of_one_kind(right):
+            print("  too few are wrong, or right, to calibrate on: the coefficients of whole texts will serve")
+            break
+        after = cross_validated(columns, right, groups, counts)
+        fitted[what] = fit(columns, right, counts)
+        series |= {f"{what}, before": (before, right), f"{what}, after": (after, right)}
+        for name, values in (("before", before), ("after", after)):
+            error, best = expected_calibration_error(values, right), accuracy_at(0.85, values, right)
+            print(f"  {name:<7} calibration error {error:.3f}, most confident 85 % right {best:.1%}")
+        names = dict.fromkeys(sources)
+        if len(names) > 1:
+            unseen = cross_validated(columns, right, sources, counts, folds=len(names))
+            for name in names:
+                own = np.array(sources) == name
+                error = expected_calibration_error(unseen[own], right[own])
+                print(f"  {name}: {own.sum()} answers, {np.mean(right[own]):.1%} right, calibration error {error:.3f}")
+            print("  each set under a fit to the other sets")
+    write_confidence(args.output, fitted[WHOLE], fitted.get(INTEGER), models.made_from)
     print(
         f"after: each meter under a fit to the others; {args.output} holds the fit to all, each set counting the same"
     )
-    names = dict.fromkeys(sources)
-    if len(names) > 1:
-        unseen = cross_validated(features, right, sources, counts, folds=len(names))
-        for name in names:
-            own = np.array(sources) == name
-            error = expected_calibration_error(unseen[own], right[own])
-            print(f"{name}: {own.sum()} answers, {np.mean(right[own]):.1%} right, calibration error {error:.3f}")
-        print("each set under a fit to the other sets")
     if args.chart:
-        draw_reliability(args.chart, {"before": (before, right), "after": (after, right)})
+        draw_reliability(args.chart, series)
         print(f"reliability: {args.chart}")
 
 

@@ -1,4 +1,4 @@
-"""How sure a reading is: the probability that its whole text is right, and the texts it might be instead."""
+"""How sure a reading is: the probability that its text is right, or the digits before the comma, and other texts."""
 
 import dataclasses
 import math
@@ -8,7 +8,11 @@ import numpy as np
 
 from .reading import Reading, join_text
 
-FEATURES = ("log_share", "weakest", "last", "window", "unevenness")
+FEATURES = ("log_share", "weakest", "last", "window", "unevenness", "odd_step")
+# coefficients fitted before it was there have no weight for it: it counts nothing then
+LATER_FEATURES = ("odd_step",)
+# a step so far off tells as much as any further one
+_MOST_ODD = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,28 +25,37 @@ class ConfidenceModel:
     """
 
     intercept: float = -0.1
-    weights: tuple[float, ...] = (0.35, 0.25, 0.13, 0.75, -15.0)
+    weights: tuple[float, ...] = (0.35, 0.25, 0.13, 0.75, -15.0, -1.0)
 
 
-def confidence_features(reading: Reading, window_score: float) -> np.ndarray:
-    """Returns the features (5,) of a reading with at least one digit, in the order of FEATURES.
+def confidence_features(reading: Reading, window_score: float, wheels: int | None = None) -> np.ndarray:
+    """Returns the features (6,) of a reading with at least one digit, in the order of FEATURES.
 
-    They rest on the digits' shares, the scores made to sum to 1 on each wheel: the logarithm of their product; the
-    weakest digit's share and the last digit's as log odds, since the last wheel is the one that is often between two
-    digits. Beside them stand the window's score, as log odds too, and how unevenly the wheels stand: the median
-    deviation of their distances from the median distance, in median distances (a wider step between whole units and
-    fraction does not move it).
+    The first three rest on the digits' shares, the scores made to sum to 1 on each wheel: the logarithm of their
+    product; the weakest digit's share and the last digit's as log odds, since the last wheel is the one that is often
+    between two digits. Beside them stand the window's score, as log odds too, and how the wheels of the whole row
+    stand: the median deviation of their distances from the median distance, in median distances (a wider step between
+    whole units and fraction does not move it), and the largest one, at most 1.5 (a wheel that was overlooked or made
+    up).
+
+    Args:
+        reading: as read.
+        window_score: 0 to 1.
+        wheels: the digits' shares are those of the first so many; of all by default.
     """
-    totals = [digit.score + sum(score for _, score in digit.alternatives) for digit in reading.digits]
-    shares = np.array([digit.score / max(total, 1e-6) for digit, total in zip(reading.digits, totals, strict=True)])
+    digits = reading.digits[:wheels]
+    totals = [digit.score + sum(score for _, score in digit.alternatives) for digit in digits]
+    shares = np.array([digit.score / max(total, 1e-6) for digit, total in zip(digits, totals, strict=True)])
     odds = _log_odds(shares)
     centres = np.array([(digit.box[0] + digit.box[2]) / 2 for digit in reading.digits])
     steps = np.diff(centres)
-    unevenness = 0.0
+    unevenness = odd_step = 0.0
     if len(steps):
         pitch = max(float(median(steps)), 1e-6)
-        unevenness = float(median(np.abs(steps - pitch))) / pitch
-    return np.array([np.log(np.maximum(shares, 1e-4)).sum(), odds.min(), odds[-1], _log_odds(window_score), unevenness])
+        off = np.abs(steps - pitch) / pitch
+        unevenness, odd_step = float(median(off)), min(float(off.max()), _MOST_ODD)
+    log_share = np.log(np.maximum(shares, 1e-4)).sum()
+    return np.array([log_share, odds.min(), odds[-1], _log_odds(window_score), unevenness, odd_step])
 
 
 def _log_odds(shares: np.ndarray | float) -> np.ndarray:
@@ -53,7 +66,7 @@ def _log_odds(shares: np.ndarray | float) -> np.ndarray:
 
 
 def confidence(features: np.ndarray, model: ConfidenceModel | None = None) -> float:
-    """Returns the probability, 0 to 1, that the text of a reading with these features is right, its comma aside."""
+    """Returns the probability, 0 to 1, that the digits with these features are right; where the comma stands, aside."""
     model = model or ConfidenceModel()
     logit = model.intercept + float(np.dot(model.weights, features))
     return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))

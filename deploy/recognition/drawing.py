@@ -10,7 +10,12 @@ _FIRST_CORNER = (255, 40, 40)
 _DIGIT = (255, 170, 0)
 _TEXT = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_REASONS = {"no_meter": "no meter found", "illegible": "illegible", "unreadable": "digits not readable"}
+_REASONS = {
+    "no_meter": "no meter found",
+    "illegible": "illegible",
+    "unreadable": "digits not readable",
+    "mirrored": "perhaps mirrored",
+}
 
 
 def annotate(photo: np.ndarray, recognition: Recognition) -> np.ndarray:

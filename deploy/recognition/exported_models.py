@@ -19,6 +19,7 @@ from .manifest import (
     STAGES,
     check_models,
     confidence,
+    confidence_integer,
     read_manifest,
     settings,
     suppression,
@@ -49,7 +50,8 @@ class Models:
         stage1_size: side of stage 1's input in pixels.
         stage2_size: (height, width) of stage 2's input.
         window_margin: by which shares of its width and height a window is cut out larger for stage 2, on each side.
-        confidence: coefficients calibrated for these models.
+        confidence: coefficients calibrated for these models, of the whole text.
+        confidence_integer: those of the digits before the comma.
         settings: thresholds that were exported with them.
         made_from: by stage the SHA-256 of the weights that they were exported from; empty where that is not known.
         version: tells these models from others; changes with weights, calibration, thresholds, format and precision.
@@ -61,6 +63,7 @@ class Models:
     stage2_size: tuple[int, int]
     window_margin: tuple[float, float] = WINDOW_MARGIN
     confidence: ConfidenceModel = ConfidenceModel()
+    confidence_integer: ConfidenceModel = ConfidenceModel()
     settings: Settings = Settings()
     made_from: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     version: str = "unknown"
@@ -80,7 +83,7 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
          "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}, "window_margin": [...]},
          "files": {"stage1/model.xml": "<SHA-256>", ...},
          "settings": {"window": {threshold: number, ...}, "reading": {...}},
-         "confidence": {"intercept": number, "weights": {feature: number}}}
+         "confidence": {"intercept": number, "weights": {feature: number}, "integer": {"intercept": ..., ...}}}
 
     `confidence`, `model_version` and any of the settings may be missing.
 
@@ -108,6 +111,7 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         (height, width),
         window_margin(manifest),
         confidence(manifest),
+        confidence_integer(manifest),
         settings(manifest),
         {stage: manifest[stage]["made_from"] for stage in STAGES if "made_from" in manifest[stage]},
         manifest.get("model_version", "unknown"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .classes import STAGE1_CLASSES, STAGE2_CLASSES
-from .confidence import FEATURES, ConfidenceModel
+from .confidence import FEATURES, LATER_FEATURES, ConfidenceModel
 from .errors import UserError
 from .settings import ReadingSettings, Settings, WindowSettings
 from .suppression import Suppression
@@ -113,6 +113,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         window_margin(manifest)
         dict(manifest["files"])
         confidence(manifest)
+        confidence_integer(manifest)
         settings(manifest)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: incomplete ({error!r}): {_HINT} again") from error
@@ -131,11 +132,21 @@ def window_margin(manifest: dict[str, Any]) -> tuple[float, float]:
 
 
 def confidence(manifest: dict[str, Any]) -> ConfidenceModel:
-    """Returns the calibration; that of uncalibrated models where there is none."""
+    """Returns the calibration of whole texts; that of uncalibrated models where there is none."""
+    return _coefficients(manifest.get("confidence"))
+
+
+def confidence_integer(manifest: dict[str, Any]) -> ConfidenceModel:
+    """Returns the calibration of the digits before the comma; that of whole texts where only these were calibrated."""
     given = manifest.get("confidence")
+    return _coefficients(None if given is None else given.get("integer", given))
+
+
+def _coefficients(given: dict[str, Any] | None) -> ConfidenceModel:
     if given is None:
         return ConfidenceModel()
-    weights = tuple(float(given["weights"][name]) for name in FEATURES)
+    fitted = {**dict.fromkeys(LATER_FEATURES, 0.0), **given["weights"]}
+    weights = tuple(float(fitted[name]) for name in FEATURES)
     return ConfidenceModel(float(given["intercept"]), weights)
 
 

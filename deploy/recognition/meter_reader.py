@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import geometry
-from .classes import LEGIBLE_CLASSES
+from .classes import ANALOG, LEGIBLE_CLASSES
 from .confidence import alternative_texts, confidence, confidence_features
 from .errors import UserError
 from .exported_models import Models
+from .last_wheel import last_wheel
 from .looks import Clock
 from .reading import Reading
-from .recognition import ILLEGIBLE, NO_METER, READING, STEPS, UNREADABLE, Recognition, RecognizedDigit
+from .recognition import ILLEGIBLE, MIRRORED, NO_METER, READING, STEPS, UNREADABLE, Recognition, RecognizedDigit
 from .settings import Settings
 from .window import Window
 from .window_reading import Cut, WindowReader
@@ -104,7 +105,11 @@ class MeterReader:
     def _recognition(self, window: Window, cut: Cut, reading: Reading, least: float) -> Recognition:
         if cut.turned:
             window = dataclasses.replace(window, corners=np.roll(window.corners, 2, axis=0))
-        unreadable = self._without_reading(window, UNREADABLE, cut.picture)
+        if cut.mirrored:
+            window = dataclasses.replace(window, corners=window.corners[[1, 0, 3, 2]])
+        unreadable = dataclasses.replace(self._without_reading(window, UNREADABLE, cut.picture), mirrored=cut.mirrored)
+        if cut.either_way:
+            return self._without_reading(window, MIRRORED, cut.picture)
         settings = self.settings.reading
         if len(reading.digits) < settings.min_digits:
             return unreadable
@@ -115,6 +120,8 @@ class MeterReader:
         if digits_right < max(least, least_of_window):
             return unreadable
         probability = digits_right * reading.comma.probability
+        features_integer = confidence_features(reading, window.score, reading.comma.start)
+        integer_right = confidence(features_integer, self.models.confidence_integer) * reading.comma.probability
         corners = geometry.box_corners(np.stack([digit.box for digit in reading.digits]), cut.corners)
         digits = tuple(
             RecognizedDigit(digit.label, digit.score, own) for digit, own in zip(reading.digits, corners, strict=True)
@@ -125,13 +132,18 @@ class MeterReader:
             integer=reading.integer,
             fraction=reading.fraction,
             confidence=probability,
+            # a text that is right has a right integer part
+            confidence_integer=max(integer_right, probability),
+            last_wheel=last_wheel(reading, settings) if window.label == ANALOG else None,
             counter_class=window.label,
             counter_score=window.score,
             corners=window.corners,
+            mirrored=cut.mirrored,
             digits=digits,
             alternatives=alternative_texts(reading, probability),
             window=cut.picture,
             features=tuple(float(value) for value in features),
+            features_integer=tuple(float(value) for value in features_integer),
         )
 
     def _without_reading(

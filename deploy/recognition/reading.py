@@ -90,6 +90,11 @@ class Reading:
         """How much speaks for the reading: the sum of its digits' scores."""
         return sum(digit.score for digit in self.digits)
 
+    @property
+    def sureness(self) -> float:
+        """How much speaks for the reading where a wheel between two digits shall not count much: the sum of squares."""
+        return sum(digit.score**2 for digit in self.digits)
+
 
 def join_text(integer: str, fraction: str) -> str:
     """Returns the reading's text: a comma stands only before a fraction."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-NO_METER, ILLEGIBLE, UNREADABLE = "no_meter", "illegible", "unreadable"
+from .last_wheel import LastWheel
+
+NO_METER, ILLEGIBLE, UNREADABLE, MIRRORED = "no_meter", "illegible", "unreadable", "mirrored"
 FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING = "first_look", "second_look", "rectify", "stage2", "reading"
 STEPS = (FIRST_LOOK, SECOND_LOOK, RECTIFY, STAGE2, READING)
 
@@ -26,20 +28,26 @@ class Recognition:
 
     Attributes:
         success: whether there is a reading.
-        reason: empty, or why there is none: `no_meter`, `illegible` or `unreadable`.
+        reason: empty, or why there is none: `no_meter`, `illegible`, `unreadable`, or `mirrored` where the
+            photo may be a mirror image and reads otherwise then.
         text: `00595,825`; empty without success.
         integer: the digits before the comma.
         fraction: those after it.
         confidence: probability, 0 to 1, that the whole text is right; 0 without success.
+        confidence_integer: probability, 0 to 1, that the digits before the comma are right; 0 without success.
+        last_wheel: between which digits the last wheel is, and what the reading is with either; None without success
+            and of displays, which have no wheels.
         counter_class: one of STAGE1_CLASSES, empty without a window.
         counter_score: the window's score, 0 to 1.
         corners: (4, 2) float32, x, y in pixels of the photo, from the reading's top-left clockwise; None without a
-            window.
+            window; anticlockwise where the photo is mirrored.
+        mirrored: whether the photo shows the window as a mirror does; it was read the right way round.
         digits: left to right.
         alternatives: the likeliest texts with their probabilities, the reading's own first.
         seconds: by step (STEPS) and `total`; in a batch each photo's equal share.
         window: uint8 RGB, the rectified window as stage 2 saw it; None without.
         features: what the confidence rests on, see `confidence_features`; empty without success.
+        features_integer: the same for the digits before the comma.
         others: readings of further counters on the photo, the surest first; they have no others themselves.
     """
 
@@ -49,14 +57,18 @@ class Recognition:
     integer: str = ""
     fraction: str = ""
     confidence: float = 0.0
+    confidence_integer: float = 0.0
+    last_wheel: LastWheel | None = None
     counter_class: str = ""
     counter_score: float = 0.0
     corners: np.ndarray | None = None
+    mirrored: bool = False
     digits: tuple[RecognizedDigit, ...] = ()
     alternatives: tuple[tuple[str, float], ...] = ()
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     window: np.ndarray | None = None
     features: tuple[float, ...] = ()
+    features_integer: tuple[float, ...] = ()
     others: tuple["Recognition", ...] = ()
 
     @property
@@ -92,9 +104,14 @@ class Recognition:
             "integer": self.integer,
             "fraction": self.fraction,
             "confidence": round(self.confidence, 4),
+            "confidence_integer": round(self.confidence_integer, 4),
+            "last_wheel": None
+            if self.last_wheel is None
+            else {**dataclasses.asdict(self.last_wheel), "upper_share": round(self.last_wheel.upper_share, 4)},
             "counter_class": self.counter_class,
             "counter_score": round(self.counter_score, 4),
             "corners": _rounded(self.corners),
+            "mirrored": self.mirrored,
             "digits": [
                 {
                     "label": digit.label,

@@ -75,6 +75,16 @@ class ReadingSettings:
         min_digits: a window with fewer digits is unreadable.
         read_again_below: a reading of which any digit scores less is read once more, from a cut along its digits, and
             then those of its parts in which one still does.
+        between_share: a wheel is between two digits if the less likely one has at least this share of both scores.
+        between_second: that one has at least this share of the second best digit's score, which may be a third one's:
+            wheels in the middle of a turn look odd.
+        last_wheel_share: the last wheel is told to be between two digits from this share of both scores on.
+        mirror_below: a reading of which the digits' mean score is below it is also tried in a mirror.
+        mirror_score: the least mean score of the digits in a mirror: what nobody can read is mirrored neither.
+        mirror_sureness: from so many times the reading's sureness on, the mirror image is looked at closer too.
+        mirror_doubt: after closer looks, from so many times the reading's sureness on, the photo may be mirrored and
+            there is no reading.
+        mirror_margin: from so many times on, it is mirrored.
         min_confidence: a reading whose digits are less sure than this is none: what is read off plates, pages and price
             tags mostly is.
         min_confidence_unsure: the same for windows that score below `WindowSettings.sure_score`.
@@ -106,6 +116,14 @@ class ReadingSettings:
     gap_tolerance: float = 0.35
     min_digits: int = 3
     read_again_below: float = 0.9
+    between_share: float = 0.2
+    between_second: float = 0.7
+    last_wheel_share: float = 0.1
+    mirror_below: float = 0.9
+    mirror_score: float = 0.6
+    mirror_sureness: float = 0.9
+    mirror_doubt: float = 1.03
+    mirror_margin: float = 1.1
     min_confidence: float = 0.4
     min_confidence_unsure: float = 0.68
     min_confidence_tiled: float = 0.71

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import geometry
+from .carry import settle_carry
 from .closer_looks import merge_parts, merge_rows, part_regions, row_regions
 from .looks import Clock, Look, Model, Story, tell_together
-from .reading import Reading, decode_reading
+from .reading import Reading, decode_reading, reading_of
 from .recognition import READING, RECTIFY, STAGE2
 from .rectification import rectify_window
 from .settings import Settings
@@ -23,17 +24,26 @@ class Cut:
         corners: (4, 2) of what was cut out, in pixels of the photo.
         picture: uint8 RGB, the input of stage 2.
         turned: whether the window that stage 1 found stands on its head in it.
+        mirrored: whether left and right are exchanged in it: its corners run anticlockwise in the photo then.
+        either_way: whether it cannot be told from its mirror image, which reads as surely and otherwise.
     """
 
     photo: np.ndarray
     corners: np.ndarray
     picture: np.ndarray
     turned: bool = False
+    mirrored: bool = False
+    either_way: bool = False
 
     def upside_down(self) -> "Cut":
         """Returns the cut turned by half."""
         corners = np.roll(self.corners, 2, axis=0)
         return dataclasses.replace(self, corners=corners, picture=self.picture[::-1, ::-1], turned=not self.turned)
+
+    def mirror_image(self) -> "Cut":
+        """Returns the cut as a mirror shows it, left and right exchanged."""
+        corners = self.corners[[1, 0, 3, 2]]
+        return dataclasses.replace(self, corners=corners, picture=self.picture[:, ::-1], mirrored=not self.mirrored)
 
     def part(self, region: np.ndarray) -> "Cut":
         """Returns a region of the window, (4,) xyxy in shares of this cut and perhaps beyond it, cut out anew."""
@@ -78,6 +88,18 @@ class WindowReader:
             (turned,) = yield from self._look([other], clock)
             if turned.evidence > reading.evidence:
                 cut, reading = other, turned
+        if reading.score < self._settings.reading.mirror_below:
+            mirrored = yield from self._look_in_a_mirror(cut, clock)
+            if self._may_be_mirrored(reading, mirrored[1]):
+                surer_at_once = mirrored[1].sureness >= reading.sureness
+                # closer looks tell the two apart; few photos come so far
+                straight = yield from self._look_on(cut, reading, clock)
+                mirrored = yield from self._look_on(*mirrored, clock)
+                return self._told_apart(straight, mirrored, surer_at_once)
+        return (yield from self._look_on(cut, reading, clock))
+
+    def _look_on(self, cut: Cut, reading: Reading, clock: Clock) -> Story[tuple[Cut, Reading]]:
+        """Returns the cut, and its reading as closer looks at the row and its parts have it, where it is in doubt."""
         if self._is_doubtful(reading):
             regions = row_regions(reading.digits, self._settings.reading)
             rows = yield from self._look_closer(cut, regions, clock)
@@ -88,7 +110,40 @@ class WindowReader:
             parts = yield from self._look_closer(cut, regions, clock)
             with clock.measure(READING):
                 reading = merge_parts(reading, parts, regions, self._settings.reading)
-        return cut, reading
+        return cut, reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
+
+    def _look_in_a_mirror(self, cut: Cut, clock: Clock) -> Story[tuple[Cut, Reading]]:
+        """Returns the mirror image of a cut, the way up that reads more surely, and its reading."""
+        cuts = [cut.mirror_image(), cut.mirror_image().upside_down()]
+        readings = yield from self._look(cuts, clock)
+        return max(zip(cuts, readings, strict=True), key=lambda read: read[1].sureness)
+
+    def _may_be_mirrored(self, straight: Reading, mirrored: Reading) -> bool:
+        """Tells whether a window may be the mirror image of a counter, from first looks at both."""
+        settings = self._settings.reading
+        return (
+            len(mirrored.digits) >= settings.min_digits
+            and mirrored.score >= settings.mirror_score
+            and mirrored.sureness >= settings.mirror_sureness * straight.sureness
+        )
+
+    def _told_apart(
+        self, straight: tuple[Cut, Reading], mirrored: tuple[Cut, Reading], surer_at_once: bool
+    ) -> tuple[Cut, Reading]:
+        """Returns the straight or the mirrored reading, whichever is surer; one that is neither says so.
+
+        Args:
+            straight: a cut and its reading after all looks.
+            mirrored: the same of the mirror image.
+            surer_at_once: whether the first look saw the mirror image more surely too.
+        """
+        (_, read), (_, in_mirror) = straight, mirrored
+        settings = self._settings.reading
+        if in_mirror.sureness < settings.mirror_doubt * read.sureness or in_mirror.text == read.text:
+            return straight
+        if surer_at_once and in_mirror.sureness >= settings.mirror_margin * read.sureness:
+            return mirrored
+        return dataclasses.replace(straight[0], either_way=True), straight[1]
 
     def _look_closer(self, cut: Cut, regions: Sequence[np.ndarray], clock: Clock) -> Story[list[Reading]]:
         with clock.measure(RECTIFY):

@@ -16,6 +16,17 @@ from .plausibility import judge
 
 ANNOTATED_SIDE = 1600
 _JPEG_QUALITY = 85
+# fields that the answer has as recognition gives them
+_TAKEN_OVER = (
+    "confidence",
+    "confidence_integer",
+    "integer",
+    "fraction",
+    "last_wheel",
+    "corners",
+    "mirrored",
+    "alternatives",
+)
 
 
 def answer(photo: Photo, recognition: Recognition, seconds: float, options: Options) -> dict[str, Any]:
@@ -35,7 +46,7 @@ def answer(photo: Photo, recognition: Recognition, seconds: float, options: Opti
         "counter_class": recognition.counter_class,
         "counter_score": float(recognition.counter_score),
         "time": seconds,
-        **{name: plain[name] for name in ("confidence", "integer", "fraction", "corners", "alternatives")},
+        **{name: plain[name] for name in _TAKEN_OVER},
         "digits": [{**digit, "box": _box(digit["corners"])} for digit in plain["digits"]],
         "several": plain["several"],
         "readings": plain["readings"],
@@ -43,7 +54,8 @@ def answer(photo: Photo, recognition: Recognition, seconds: float, options: Opti
     if not recognition.success:
         result["reason"] = recognition.reason
     if options.previous is not None:
-        result |= judge(recognition.integer, recognition.fraction, options.previous, options.max_increase)
+        limits = (options.max_increase, options.max_decrease)
+        result |= judge(recognition.integer, recognition.fraction, options.previous, *limits)
     if options.annotated:
         result["annotated"] = _jpeg(_shrink(annotate(photo.pixels, recognition)))
     if options.crop:

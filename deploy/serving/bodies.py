@@ -40,12 +40,14 @@ class Options:
     Attributes:
         previous: the last reading, or None.
         max_increase: the most that can have come since, or None.
+        max_decrease: the most that it may be below previous and count as unchanged, or None.
         annotated: whether the photo with what was found drawn on it is wanted.
         crop: whether the rectified window is wanted.
     """
 
     previous: Decimal | None = None
     max_increase: Decimal | None = None
+    max_decrease: Decimal | None = None
     annotated: bool = False
     crop: bool = False
 
@@ -177,8 +179,9 @@ def _options(*sources: Mapping[str, object]) -> Options:
         given = {name: fields[name] for name in _READERS if fields.get(name) not in (None, "")}
         found |= {name: _READERS[name](name, value) for name, value in given.items()}
     options = Options(**found)
-    if options.max_increase is not None and options.previous is None:
-        raise RequestProblem(UNUSABLE, "max_increase: says nothing without previous, the last reading")
+    for name in ("max_increase", "max_decrease"):
+        if getattr(options, name) is not None and options.previous is None:
+            raise RequestProblem(UNUSABLE, f"{name}: says nothing without previous, the last reading")
     return options
 
 
@@ -192,4 +195,10 @@ def _flag(name: str, value: object) -> bool:
     raise RequestProblem(UNUSABLE, f"{name}: expected true or false")
 
 
-_READERS = {"previous": read_number, "max_increase": read_number, "annotated": _flag, "crop": _flag}
+_READERS = {
+    "previous": read_number,
+    "max_increase": read_number,
+    "max_decrease": read_number,
+    "annotated": _flag,
+    "crop": _flag,
+}

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..recognition.classes import DIGIT_CLASSES, STAGE1_CLASSES
 from ..recognition.photo_files import MAX_JPEG_PIXELS, MIN_SIDE
-from ..recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
+from ..recognition.recognition import ILLEGIBLE, MIRRORED, NO_METER, UNREADABLE
 from .bodies import PHOTO_TYPES
 from .plausibility import MOST_DECIMALS, MOST_DIGITS, NUMBER_PATTERN, REASONS
 from .problems import OTHER_WORD, WORDS
@@ -139,16 +139,18 @@ def _health(name: str, summary: str, schema: str, *others: int) -> Schema:
 
 
 def _query() -> list[Schema]:
-    schemas = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+    schemas = {**dict.fromkeys(_AMOUNTS, _READING), **dict.fromkeys(_SWITCHES, _SWITCH)}
     return [
         {"name": name, "in": "query", "required": False, "description": _MEANINGS[name], "schema": schema}
         for name, schema in schemas.items()
     ]
 
 
+_AMOUNTS, _SWITCHES = ("previous", "max_increase", "max_decrease"), ("annotated", "crop")
 _MEANINGS = {
     "previous": "the last reading; adds plausible, why and increase to the answer",
     "max_increase": "the most that can have come since previous",
+    "max_decrease": "so much below previous still counts as unchanged; one unit of the last wheel if not given",
     "annotated": "whether to add the photo with what was found drawn on it",
     "crop": "whether to add the window, cut out upright",
 }
@@ -159,12 +161,12 @@ def _json_fields() -> Schema:
     amount = {"type": "number", "minimum": 0, "maximum": 10**MOST_DIGITS - 1, "multipleOf": 10**-MOST_DECIMALS}
     number: Schema = {"anyOf": [_READING, amount, {"type": "null"}]}
     switch: Schema = {"anyOf": [_FLAG, _SWITCH, {"enum": [0, 1]}, {"type": "null"}]}
-    fields: Schema = {"previous": number, "max_increase": number, "annotated": switch, "crop": switch}
+    fields: Schema = {**dict.fromkeys(_AMOUNTS, number), **dict.fromkeys(_SWITCHES, switch)}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
 def _form_fields() -> Schema:
-    fields: Schema = {"previous": _READING, "max_increase": _READING, "annotated": _SWITCH, "crop": _SWITCH}
+    fields: Schema = {**dict.fromkeys(_AMOUNTS, _READING), **dict.fromkeys(_SWITCHES, _SWITCH)}
     return {name: {**schema, "description": _MEANINGS[name]} for name, schema in fields.items()}
 
 
@@ -222,6 +224,15 @@ def _schemas() -> Schema:
             "counter_score": _SHARE,
         }
     )
+    last_wheel = _object(
+        {
+            "lower": {"type": "string", "enum": list(DIGIT_CLASSES), "description": "the digit that it leaves"},
+            "upper": {"type": "string", "enum": list(DIGIT_CLASSES), "description": "the next; lower if between none"},
+            "upper_share": {**_SHARE, "description": "how likely people are to write down the upper one"},
+            "value_low": {**_TEXT, "description": "the text with the lower digit"},
+            "value_high": {**_TEXT, "description": "the text with the upper digit"},
+        }
+    )
     recognition = {
         "original_image_shape": {
             "type": "array",
@@ -236,12 +247,18 @@ def _schemas() -> Schema:
         "counter_score": _SHARE,
         "time": {"type": "number", "minimum": 0, "description": "seconds"},
         "confidence": {**_SHARE, "description": "probability that the whole text is right"},
+        "confidence_integer": {**_SHARE, "description": "probability that the digits before the comma are right"},
         "integer": _TEXT,
         "fraction": _TEXT,
+        "last_wheel": {
+            "anyOf": [last_wheel, {"type": "null"}],
+            "description": "between which digits the last wheel is; null without a reading, and of displays",
+        },
         "corners": {
             "anyOf": [_CORNERS, {"type": "null"}],
-            "description": "of the window, from the reading's top-left clockwise",
+            "description": "of the window, from the reading's top-left clockwise; anticlockwise if mirrored",
         },
+        "mirrored": {**_FLAG, "description": "whether the photo shows the counter as a mirror does"},
         "digits": {"type": "array", "items": digit},
         "alternatives": {
             "type": "array",
@@ -254,7 +271,7 @@ def _schemas() -> Schema:
             "items": counter,
             "description": "every counter that was read, the surest first: the one that all other fields tell of",
         },
-        "reason": {"type": "string", "enum": [NO_METER, ILLEGIBLE, UNREADABLE]},
+        "reason": {"type": "string", "enum": [NO_METER, ILLEGIBLE, UNREADABLE, MIRRORED]},
         "plausible": _FLAG,
         "why": {"type": "string", "enum": list(REASONS)},
         "increase": {"type": ["string", "null"]},

@@ -33,16 +33,24 @@ def read_number(name: str, value: object) -> Decimal:
     return Decimal(value.replace(",", "."))
 
 
-def judge(integer: str, fraction: str, previous: Decimal, max_increase: Decimal | None) -> dict[str, Any]:
+def judge(
+    integer: str,
+    fraction: str,
+    previous: Decimal,
+    max_increase: Decimal | None = None,
+    max_decrease: Decimal | None = None,
+) -> dict[str, Any]:
     """Returns `plausible`, `why` (one of REASONS) and `increase` (text, or None where there is none).
 
-    A counter of n whole digits starts again at 0 after n nines.
+    A counter of n whole digits starts again at 0 after n nines. A last wheel that stands between two digits is read as
+    either, so one that stands still may seem to go back a little: that counts as unchanged.
 
     Args:
         integer: the reading's whole digits; empty without a reading.
         fraction: its digits after the comma.
         previous: the last reading.
         max_increase: the most that can have come since, or None.
+        max_decrease: so much less than the last reading is as good as the same; None: one unit of the last wheel.
     """
     if not integer:
         return {"plausible": False, "why": "no_reading", "increase": None}
@@ -54,8 +62,12 @@ def judge(integer: str, fraction: str, previous: Decimal, max_increase: Decimal 
         # the last reading may have had decimals that this one does not show
         previous = Decimal(int(previous))
     increase, why = reading - previous, "increased"
-    if increase == 0:
-        why = "unchanged"
+    if max_decrease is None:
+        max_decrease = Decimal(1).scaleb(-len(fraction))
+    # from 00000 back to 99999 the wheels go back by one too
+    decrease = -increase if increase < 0 else capacity - increase
+    if increase == 0 or decrease <= max_decrease:
+        increase, why = Decimal(0), "unchanged"
     elif increase < 0:
         increase, why = increase + capacity, "rolled_over"
         if increase > (ROLLOVER_SHARE * capacity if max_increase is None else max_increase):

@@ -162,13 +162,11 @@ function draw(card) {
   drawReading(find(".reading", element), read ? result : null);
   find(".copying", element).hidden = !read;
   find(".copy", element).textContent = text(card.copied ? "copied" : "copy");
-  const sure = find(".confidence", element);
-  sure.hidden = !read;
-  find(".label", sure).textContent = text("confidence");
-  if (read) {
-    find("meter", sure).value = result.confidence;
-    find("output", sure).textContent = percent(result.confidence, 0);
-  }
+  drawConfidence(find(".confidence", element), "confidence", read ? result.confidence : null);
+  // beside a fraction alone: without one it is the same
+  const billed = read && result.fraction ? result.confidence_integer : null;
+  drawConfidence(find(".confidence.integer", element), "confidenceInteger", billed);
+  drawBetween(find(".between", element), read ? result.last_wheel : null);
   drawPlausible(find(".plausible", element), done ? result : null);
   const crop = find(".crop", element);
   crop.hidden = !(done && result.crop);
@@ -183,7 +181,10 @@ function draw(card) {
 }
 
 function status(card) {
-  if (card.state === "done") return text(card.result.success ? card.result.counter_class : card.result.reason);
+  if (card.state === "done") {
+    const told = text(card.result.success ? card.result.counter_class : card.result.reason);
+    return card.result.success && card.result.mirrored ? `${told} ${text("mirroredPhoto")}` : told;
+  }
   if (card.state !== "failed") return text(card.state);
   const { problem, detail } = card.problem;
   if (problem === "unusable_field" || !(problem in TEXTS[language])) {
@@ -205,6 +206,19 @@ function drawReading(element, result) {
       element.append(wheel);
     }
   }
+}
+
+function drawConfidence(element, name, share) {
+  element.hidden = share === null;
+  find(".label", element).textContent = text(name);
+  if (element.hidden) return;
+  find("meter", element).value = share;
+  find("output", element).textContent = percent(share, 0);
+}
+
+function drawBetween(element, wheel) {
+  element.hidden = !wheel || wheel.lower === wheel.upper;
+  if (!element.hidden) element.textContent = text("between", { low: wheel.value_low, high: wheel.value_high });
 }
 
 function drawPlausible(element, result) {

@@ -15,9 +15,11 @@ from retinanet.text_tables import aligned_row
 
 _COLUMNS = ("file", "reading", "class", "confidence", "ms")
 _NO_FILE = "- not a readable file"
+# what came later stands behind: scripts count columns
+_CSV_ADDED = ("confidence_integer", "value_low", "value_high", "mirrored")
 # of a column of milliseconds
 _NUMBER_WIDTH = 6
-_CSV_COLUMNS = ("file", "success", "reading", "class", "confidence", "ms", "reason")
+_CSV_COLUMNS = ("file", "success", "reading", "class", "confidence", "ms", "reason", *_CSV_ADDED)
 # of further counters on the photo, parted by spaces
 _CSV_FURTHER = ("other_readings", "other_confidences")
 
@@ -113,8 +115,9 @@ def json_list(say: Callable[[str], object]) -> Iterator[Write]:
 
 @contextlib.contextmanager
 def csv_file(path: Path) -> Iterator[Write]:
-    """Writes one line a photo: file, success, reading, class, confidence, ms, reason, then the readings of further
-    counters and their confidences; makes the folders above.
+    """Writes one line a photo: file, success, reading, class, confidence, ms, reason, confidence of the digits before
+    the comma, the readings with the last wheel's lower and upper digit, whether the photo is mirrored, the readings of
+    further counters and their confidences; makes the folders above.
 
     Interrupted, it keeps the lines that were written; after an error, what stood there before.
 
@@ -166,11 +169,15 @@ def _named(path: Path) -> Iterator[None]:
 def _csv_cells(result: Result) -> tuple:
     found = result.recognition
     if found is None:
-        return cell_text(file_text(result.path)), False, "", "", "", "", cell_text(result.error)
+        return cell_text(file_text(result.path)), False, "", "", "", "", cell_text(result.error), "", "", "", ""
     confidence = f"{found.confidence:.4f}" if found.success else ""
     milliseconds = f"{found.seconds['total'] * 1000:.1f}"
     name = cell_text(file_text(result.path))
-    return name, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason
+    integer = f"{found.confidence_integer:.4f}" if found.success else ""
+    wheel = found.last_wheel
+    values = (wheel.value_low, wheel.value_high) if wheel else ("", "")
+    cells = (name, found.success, found.text, found.counter_class, confidence, milliseconds, found.reason)
+    return (*cells, integer, *values, found.mirrored)
 
 
 def _csv_further(result: Result) -> tuple[str, str]:

@@ -17,12 +17,12 @@ _STEPS = 50
 
 
 def fit(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = None) -> ConfidenceModel:
-    """Returns the logistic regression of right (n,) on the features (n, 5), its weights drawn towards 0.
+    """Returns the logistic regression of right (n,) on the features (n, 6), its weights drawn towards 0.
 
     The weights are drawn as those of features of spread 1 (ridge regression, by Newton's method).
 
     Args:
-        features: (n, 5).
+        features: (n, 6).
         right: (n,) whether each answer is right.
         counts: (n,) how much each answer counts; 1 each by default.
 
@@ -30,8 +30,8 @@ def fit(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = Non
         UserError: fewer than MIN_WRONG answers are wrong or right.
     """
     right = np.asarray(right, np.float64)
-    rarer = int(min(right.sum(), len(right) - right.sum()))
-    if rarer < MIN_WRONG:
+    if few_of_one_kind(right):
+        rarer = int(min(right.sum(), len(right) - right.sum()))
         raise UserError(
             f"only {rarer} of {len(right)} answers are of one kind, right or wrong: expected at least {MIN_WRONG} "
             "of each to calibrate on; give more photos or more turns"
@@ -53,6 +53,11 @@ def fit(features: np.ndarray, right: np.ndarray, counts: np.ndarray | None = Non
     return ConfidenceModel(float(weights[0] - slopes @ mean), tuple(float(value) for value in slopes))
 
 
+def few_of_one_kind(right: np.ndarray) -> bool:
+    """Tells whether fewer than MIN_WRONG of the answers (n,) are right, or wrong."""
+    return min(np.sum(right), len(right) - np.sum(right)) < MIN_WRONG
+
+
 def equal_counts(sources: Sequence[str]) -> np.ndarray:
     """Returns how much each answer (n,) counts so that each source counts the same, 1 on average."""
     _, source, sizes = np.unique(np.asarray(sources), return_inverse=True, return_counts=True)
@@ -65,7 +70,7 @@ def cross_validated(
     """Returns the confidence (n,) of each answer under a fit to the answers of other groups.
 
     Args:
-        features: (n, 5).
+        features: (n, 6).
         right: (n,) whether each answer is right.
         groups: (n,) answers of one meter, or of one source, share it; groups are spread over the folds at random,
             always the same way.
@@ -88,18 +93,26 @@ def cross_validated(
     return result
 
 
-def write_confidence(path: Path, model: ConfidenceModel, made_from: Mapping[str, str] | None = None) -> None:
+def write_confidence(
+    path: Path, text: ConfidenceModel, integer: ConfidenceModel | None, made_from: Mapping[str, str] | None = None
+) -> None:
     """Writes the coefficients as `prepare_model.py` takes them.
 
     Args:
         path: of the JSON file.
-        model: the coefficients.
+        text: the coefficients of whole texts.
+        integer: those of the digits before the comma, None where the former serve for them.
         made_from: by stage the SHA-256 of the weights that they were fitted to, where known: `prepare_model.py` warns
             when others come beside them.
 
     Raises:
         UserError: the file cannot be written.
     """
-    weights = {name: round(weight, 5) for name, weight in zip(FEATURES, model.weights, strict=True)}
     fitted_to = {"fitted_to": dict(made_from)} if made_from else {}
-    write_json(path, {"intercept": round(model.intercept, 5), "weights": weights, **fitted_to})
+    of_integer = {} if integer is None else {"integer": _as_dict(integer)}
+    write_json(path, {**_as_dict(text), **of_integer, **fitted_to})
+
+
+def _as_dict(model: ConfidenceModel) -> dict:
+    weights = {name: round(weight, 5) for name, weight in zip(FEATURES, model.weights, strict=True)}
+    return {"intercept": round(model.intercept, 5), "weights": weights}

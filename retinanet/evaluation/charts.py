@@ -97,7 +97,7 @@ class Chart:
         write_png(path, self.image.resize(SIZE, Image.Resampling.LANCZOS))
 
 
-def draw_risk_coverage(path: Path, sets: Mapping[str, Answers]) -> None:
+def draw_risk_coverage(path: Path, sets: Mapping[str, Answers], what: str = "texts") -> None:
     """Draws for each set, and for all together, the share of wrong texts among the most confident answers.
 
     Dashed lines mark the aim: at most 1 % wrong among the most confident 85 %.
@@ -105,6 +105,7 @@ def draw_risk_coverage(path: Path, sets: Mapping[str, Answers]) -> None:
     Args:
         path: of the PNG.
         sets: by name, confidence (n,) and whether each text is right (n,).
+        what: is right or wrong, in the plural.
 
     Raises:
         UserError: it cannot be written.
@@ -115,7 +116,7 @@ def draw_risk_coverage(path: Path, sets: Mapping[str, Answers]) -> None:
         curves["all sets"] = risk_coverage(*everything)
     highest = max((1 - accuracy[-1] for _, accuracy in curves.values()), default=0)
     top = next(limit for limit in (0.05, 0.1, 0.2, 0.5, 1.0) if highest <= limit)
-    chart = Chart("Wrong texts among the answers accepted", ("most confident share of the views", "wrong"), top)
+    chart = Chart(f"Wrong {what} among the answers accepted", ("most confident share of the views", "wrong"), top)
     for start in np.arange(0, 1, 0.02):
         chart.curve((start, start + 0.01), (AIM_RISK, AIM_RISK), INK, 1)
         chart.curve((AIM_COVERAGE, AIM_COVERAGE), (start * top, (start + 0.01) * top), INK, 1)

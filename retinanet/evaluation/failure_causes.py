@@ -1,6 +1,6 @@
 """Why a photo was read wrong, as far as label and answer tell."""
 
-from deploy.recognition.recognition import ILLEGIBLE, NO_METER, UNREADABLE
+from deploy.recognition.recognition import ILLEGIBLE, MIRRORED, NO_METER, UNREADABLE
 from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.text import MISSING
 
@@ -11,6 +11,7 @@ _REFUSALS = {
     NO_METER: "no window found",
     ILLEGIBLE: "taken for illegible",
     UNREADABLE: "fewer than three digits found",
+    MIRRORED: "taken for a mirror image, perhaps",
 }
 
 

@@ -68,6 +68,7 @@ class Outcome:
             "class_right": self.class_right,
             "text_right": self.text_right,
             "integer_right": self.score.integer_right,
+            "within_one_unit": self.score.within_one_unit,
             "digits_right": self.score.digits_right,
             "digits": self.score.digits,
             **self.recognition.to_dict(),

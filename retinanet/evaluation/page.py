@@ -9,7 +9,7 @@ from retinanet.evaluation.charts import draw_reliability, draw_risk_coverage
 from retinanet.evaluation.failure_causes import cause
 from retinanet.evaluation.failure_page import failure_card, failure_cards, html_page
 from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
-from retinanet.evaluation.tables import all_tables, confidences, confusion
+from retinanet.evaluation.tables import all_tables, confidences, confusion, integer_confidences
 from retinanet.evaluation.text import MISSING, align
 from retinanet.files import write_json, write_text
 
@@ -18,7 +18,8 @@ _DIGITS = (*"0123456789", MISSING)
 
 
 def write_report(folder: Path, outcomes: Sequence[Outcome]) -> Path:
-    """Writes `index.html`, `results.json`, `risk_coverage.png` and `reliability.png`.
+    """Writes `index.html`, `results.json`, and for whole texts and for the digits before the comma the charts
+    `risk_coverage.png`, `risk_coverage_integer.png`, `reliability.png`, `reliability_integer.png`.
 
     Args:
         folder: made where it is missing; the failures' pictures are expected in FAILURES_FOLDER below it.
@@ -33,13 +34,15 @@ def write_report(folder: Path, outcomes: Sequence[Outcome]) -> Path:
     write_json(folder / "results.json", [outcome.to_dict() for outcome in outcomes])
     metered = [outcome for outcome in outcomes if outcome.right]
     names = dict.fromkeys(outcome.source for outcome in metered)
-    sets = {name: confidences([outcome for outcome in metered if outcome.source == name]) for name in names}
     charts = []
-    if metered:
-        draw_risk_coverage(folder / "risk_coverage.png", sets)
+    for ending, answers, what in (("", confidences, "texts"), ("_integer", integer_confidences, "integer parts")):
+        if not metered:
+            break
+        sets = {name: answers([outcome for outcome in metered if outcome.source == name]) for name in names}
+        charts += [f"risk_coverage{ending}.png", f"reliability{ending}.png"]
+        draw_risk_coverage(folder / charts[-2], sets, what)
         answered = [outcome for outcome in metered if outcome.recognition.success]
-        draw_reliability(folder / "reliability.png", {f"{len(answered)} answers": confidences(answered)})
-        charts = ["risk_coverage.png", "reliability.png"]
+        draw_reliability(folder / charts[-1], {f"{len(answered)} {what}": answers(answered)})
     write_text(folder / "index.html", page(outcomes, charts))
     return folder / "index.html"
 

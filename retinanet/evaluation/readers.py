@@ -96,6 +96,7 @@ def _recognition(answer: dict, seconds: float) -> Recognition:
         integer=integer,
         fraction=fraction,
         confidence=float(answer.get("confidence", 0)),
+        confidence_integer=float(answer.get("confidence_integer", 0)),
         counter_class=str(answer["counter_class"]),
         counter_score=float(answer.get("counter_score", 0)),
         corners=None if corners is None else np.array(corners, np.float32).reshape(4, 2),

@@ -11,8 +11,9 @@ from retinanet.evaluation.outcomes import WITHOUT_METER, Outcome
 from retinanet.evaluation.risk_coverage import accuracy_at, coverage_at, expected_calibration_error
 
 CONFIDENT_SHARE, AIM_ACCURACY = 0.85, 0.99
-COLUMNS = ("set", "photos", "window", "corner error", "class", "digits", "integer", "text", "ms")
+COLUMNS = ("set", "photos", "window", "corner error", "class", "digits", "integer", "text", "within one unit", "ms")
 CONFIDENCE_COLUMNS = ("set", "photos", "answered", "best 85 % right", "accepted at 99 %", "calibration error")
+WITHIN_COLUMN = "best 85 % within one unit"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +69,29 @@ def rows_by_wheels(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
 
 
 def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
-    """Returns the cells of CONFIDENCE_COLUMNS for each set, over all rotations, and for all of them together.
+    """Returns the cells of CONFIDENCE_COLUMNS and WITHIN_COLUMN for each set, over all rotations, and for all together.
 
     Of the photos whose reading is known. Those without an answer are never accepted and count as wrong; the calibration
     error is over the answers alone.
     """
+
+    def within(part: Sequence[Outcome], confidence: np.ndarray, accepted: int) -> str:
+        near = np.array([outcome.score.within_one_unit for outcome in part])
+        return str(share(accuracy_at(CONFIDENT_SHARE, confidence, near) * accepted, accepted))
+
+    return _rows_of_confidence(outcomes, confidences, within)
+
+
+def rows_of_integer_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    """Returns the cells of CONFIDENCE_COLUMNS, as `rows_of_confidence`, of the digits before the comma."""
+    return _rows_of_confidence(outcomes, integer_confidences)
+
+
+def _rows_of_confidence(
+    outcomes: Sequence[Outcome],
+    answers: Callable[[Sequence[Outcome]], tuple[np.ndarray, np.ndarray]],
+    further: Callable[[Sequence[Outcome], np.ndarray, int], str] | None = None,
+) -> list[tuple[str, ...]]:
     groups = _groups(outcomes, lambda outcome: outcome.source)
     if len(groups) > 1:
         groups["all sets"] = [outcome for part in groups.values() for outcome in part]
@@ -81,7 +100,7 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
         part = [outcome for outcome in everything if outcome.right]
         if not part:
             continue
-        confidence, right = confidences(part)
+        confidence, right = answers(part)
         answered = np.array([outcome.recognition.success for outcome in part])
         photos = _photos(part)
         accepted = max(1, int(CONFIDENT_SHARE * photos))
@@ -94,6 +113,7 @@ def rows_of_confidence(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
                 str(share(best * accepted, accepted)),
                 f"{100 * coverage_at(AIM_ACCURACY, confidence, right):.1f}",
                 f"{expected_calibration_error(confidence[answered], right[answered]):.3f}",
+                *([further(part, confidence, accepted)] if further else []),
             )
         )
     return rows
@@ -120,6 +140,14 @@ def confidences(outcomes: Sequence[Outcome]) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def integer_confidences(outcomes: Sequence[Outcome]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the confidence of the digits before the comma (n,) and whether they are right (n,)."""
+    return (
+        np.array([outcome.recognition.confidence_integer for outcome in outcomes]),
+        np.array([outcome.score.integer_right for outcome in outcomes]),
+    )
+
+
 def confusion(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
     """Returns how often each right digit was read as which; an empty one was left out or made up."""
     return Counter(pair for outcome in outcomes for pair in outcome.score.pairs)
@@ -131,10 +159,11 @@ def all_tables(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[str, ...], 
     tables = [
         ("In per cent, with 95 % intervals; corner error: median, in per cent of the window's height", COLUMNS),
         ("By number of wheels", COLUMNS),
-        ("Confidence", CONFIDENCE_COLUMNS),
+        ("Confidence", (*CONFIDENCE_COLUMNS, WITHIN_COLUMN)),
+        ("Confidence of the digits before the comma", CONFIDENCE_COLUMNS),
         ("Photos without a meter", without),
     ]
-    makers = (rows_by_rotation, rows_by_wheels, rows_of_confidence, rows_without_meter)
+    makers = (rows_by_rotation, rows_by_wheels, rows_of_confidence, rows_of_integer_confidence, rows_without_meter)
     filled = [(*table, make(outcomes)) for table, make in zip(tables, makers, strict=True)]
     return [table for table in filled if table[2]]
 
@@ -151,6 +180,7 @@ def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> lis
             "class": [outcome.class_right for outcome in part],
             "integer": [outcome.score.integer_right for outcome in readable],
             "text": [outcome.text_right for outcome in readable],
+            "within": [outcome.score.within_one_unit for outcome in readable],
         }
         views = len(part) / max(photos, 1)
         shares = {
@@ -167,6 +197,7 @@ def _rows(outcomes: Iterable[Outcome], name_of: Callable[[Outcome], str]) -> lis
                 str(share(digits_right, digits, round(digits * photos / len(part)))),
                 shares["integer"],
                 shares["text"],
+                shares["within"],
                 f"{1000 * seconds:.0f}",
             )
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from deploy.recognition.last_wheel import stepped
 from retinanet.datasets.records import ReadingKind
 
 MISSING = ""
@@ -14,7 +15,10 @@ class TextScore:
 
     Attributes:
         text_right: the whole text, comma included where the label tells it.
-        integer_right: what stands before the comma; the whole text where the label has no comma.
+        integer_right: what stands before the comma; where the label has none, as many of its digits as were read before
+            the comma, if as many were read in all.
+        within_one_unit: the text is right, or is so one unit of its last wheel more or less: a wheel between two digits
+            is read as either.
         row_right: all digits, wherever the comma stands.
         pairs: (right, read) digits side by side; MISSING stands for a digit left out or made up. `?` in the label
             gives no pair.
@@ -24,6 +28,7 @@ class TextScore:
     text_right: bool
     integer_right: bool
     row_right: bool
+    within_one_unit: bool
     pairs: tuple[tuple[str, str], ...]
     wheels: int
 
@@ -61,6 +66,7 @@ def score_text(read: str, readings: tuple[str, ...], kind: ReadingKind = Reading
     return TextScore(
         text_right=any(whole_matches(read, reading) for reading in readings),
         integer_right=any(integer_matches(read, reading) for reading in readings),
+        within_one_unit=any(whole_matches(near, reading) for near in _within_one_unit(read) for reading in readings),
         row_right=any(texts_match(_digits(read, numeric), _digits(reading, numeric)) for reading in readings),
         pairs=tuple(pair for pair in pairs if pair[0] != "?"),
         wheels=0 if numeric else len(_digits(readings[0], False)),
@@ -69,7 +75,7 @@ def score_text(read: str, readings: tuple[str, ...], kind: ReadingKind = Reading
 
 def nothing_to_read(read: str) -> TextScore:
     """Returns the score where there is no reading, on a photo without a meter for one: only no text is right."""
-    return TextScore(not read, not read, not read, (), 0)
+    return TextScore(not read, not read, not read, not read, (), 0)
 
 
 def texts_match(read: str, right: str) -> bool:
@@ -108,6 +114,11 @@ def align(right: str, read: str) -> list[tuple[str, str]]:
     return pairs[::-1]
 
 
+def _within_one_unit(read: str) -> tuple[str, ...]:
+    """Returns the text, and what the counter shows one unit of its last wheel earlier and later."""
+    return (read, stepped(read, -1), stepped(read, 1)) if read else ("",)
+
+
 def _labelled_part_matches(read: str, right: str) -> bool:
     return texts_match(read if "," in right else read.replace(",", ""), right)
 
@@ -117,7 +128,10 @@ def _integers_match(read: str, right: str) -> bool:
 
 
 def _labelled_integers_match(read: str, right: str) -> bool:
-    return _integers_match(read, right) if "," in right else _labelled_part_matches(read, right)
+    if "," in right:
+        return _integers_match(read, right)
+    whole, _, fraction = read.partition(",")
+    return len(whole + fraction) == len(right) and texts_match(whole, right[: len(whole)])
 
 
 def _whole_numbers_match(read: str, right: str) -> bool:

@@ -27,6 +27,7 @@ from deploy.recognition.manifest import (
     STAGES,
     check_models,
     confidence,
+    confidence_integer,
     fitted_to_others,
 )
 from deploy.recognition.meter_reader import MeterReader
@@ -152,6 +153,7 @@ def _confidence(path: Path, made_from: dict[str, str]) -> dict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         confidence({"confidence": values})
+        confidence_integer({"confidence": values})
         others = fitted_to_others(values, made_from)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -163,7 +165,13 @@ def _confidence(path: Path, made_from: dict[str, str]) -> dict:
             "calibrate.py with these models, then this again",
             file=sys.stderr,
         )
-    return {"intercept": values["intercept"], "weights": values["weights"]}
+    if "integer" not in values:
+        print(
+            f"warning: {path} knows nothing of the digits before the comma: their confidence rests on that of whole "
+            "texts. Run calibrate.py with these models, then this again",
+            file=sys.stderr,
+        )
+    return {name: values[name] for name in ("intercept", "weights", "integer") if name in values}
 
 
 def _digest(path: Path) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import calibrate as script
-from deploy.recognition import exported_models
+from deploy.recognition import exported_models, manifest
 from deploy.recognition.confidence import FEATURES, ConfidenceModel, confidence
 from deploy.recognition.errors import UserError
 from deploy.recognition.manifest import fitted_to_others
@@ -21,8 +21,8 @@ from tests import fake_meters
 def answers(count=6000, seed=0):
     """Answers whose probability to be right is logistic in two of the features."""
     random = np.random.default_rng(seed)
-    features = random.normal((-1, 2, 2, 0.8, 0.05), (1, 1, 1, 0.1, 0.02), (count, 5))
-    truth = ConfidenceModel(0.5, (1.5, 0.0, 0.5, 0.0, 0.0))
+    features = random.normal((-1, 2, 2, 0.8, 0.05, 0.1), (1, 1, 1, 0.1, 0.02, 0.02), (count, 6))
+    truth = ConfidenceModel(0.5, (1.5, 0.0, 0.5, 0.0, 0.0, 0.0))
     probability = np.array([confidence(row, truth) for row in features])
     return features, random.random(count) < probability, probability
 
@@ -64,7 +64,7 @@ def test_meters_are_left_out_whole(monkeypatch):
 
     def noted(part, part_right, counts):
         seen.append({int(value) for value in part[:, 0]})
-        return ConfidenceModel(0.0, (0.0,) * 5)
+        return ConfidenceModel(0.0, (0.0,) * 6)
 
     monkeypatch.setattr(calibration, "fit", noted)
     assert (cross_validated(features, right, groups, folds=4) == 0.5).all()
@@ -77,7 +77,7 @@ def test_each_source_counts_the_same():
     counts = equal_counts(sources)
     assert counts.tolist() == pytest.approx([2 / 3] * 9 + [2.0] * 3)
     # 60 right of the many, 20 wrong of the few: halves, where plain counting gives three quarters
-    features = np.zeros((80, 5))
+    features = np.zeros((80, 6))
     right = np.arange(80) < 60
     model = fit(features, right, equal_counts(["many"] * 60 + ["few"] * 20))
     assert confidence(features[0], model) == pytest.approx(0.5, abs=1e-6)
@@ -85,30 +85,47 @@ def test_each_source_counts_the_same():
 
 
 def test_written_coefficients_are_those_that_models_take(tmp_path):
-    write_confidence(tmp_path / "new" / "confidence.json", ConfidenceModel(0.25, (1, 2, 3, 4, 5)))
+    models = ConfidenceModel(0.25, (1, 2, 3, 4, 5, 6)), ConfidenceModel(0.5, (6, 5, 4, 3, 2, 1))
+    write_confidence(tmp_path / "new" / "confidence.json", *models)
     content = json.loads((tmp_path / "new" / "confidence.json").read_text())
-    assert content == {"intercept": 0.25, "weights": dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))}
+    assert content == {
+        "intercept": 0.25,
+        "weights": dict(zip(FEATURES, (1, 2, 3, 4, 5, 6), strict=True)),
+        "integer": {"intercept": 0.5, "weights": dict(zip(FEATURES, (6, 5, 4, 3, 2, 1), strict=True))},
+    }
+    assert (
+        manifest.confidence({"confidence": content}),
+        manifest.confidence_integer({"confidence": content}),
+    ) == models
+
+
+def test_coefficients_of_before_serve_for_the_digits_before_the_comma_too():
+    weights = dict(zip(FEATURES[:5], (1, 2, 3, 4, 5), strict=True))
+    older = {"confidence": {"intercept": 0.25, "weights": weights}}
+    model = ConfidenceModel(0.25, (1, 2, 3, 4, 5, 0))
+    assert manifest.confidence(older) == manifest.confidence_integer(older) == model
 
 
 def test_weights_that_the_coefficients_were_not_fitted_to_are_told(tmp_path):
     file, fitted = tmp_path / "confidence.json", {"stage1": "a", "stage2": "b"}
-    write_confidence(file, ConfidenceModel(), fitted)
+    write_confidence(file, ConfidenceModel(), ConfidenceModel(), fitted)
     assert fitted_to_others(json.loads(file.read_text()), fitted) == []
     assert fitted_to_others(json.loads(file.read_text()), {"stage1": "a", "stage2": "c"}) == ["stage2"]
     # files of before say nothing
-    write_confidence(file, ConfidenceModel())
+    write_confidence(file, ConfidenceModel(), None)
     assert fitted_to_others(json.loads(file.read_text()), fitted) == []
 
 
 WEIGHTS = {"stage1": "a", "stage2": "b"}
 
 
-def test_script(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(("wrong", "integer_right"), [("12305,679", "100.0%"), ("12304,678", "50.0%")])
+def test_script(monkeypatch, tmp_path, capsys, wrong, integer_right):
     corners = fake_meters.turned_corners((400, 300), 300, 75, 12)
     photo = fake_meters.meter_photo(corners, 800, 600)
     photos = []
     for index in range(24):
-        window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else "12305,679",))
+        window = LabelledWindow(corners, "analog", readings=("12305,678" if index % 2 else wrong,))
         photos.append(LabelledPhoto(f"{index}.jpg", lambda: photo, "validation", str(index), (window,)))
     monkeypatch.setitem(MEASURED, "mbarira", Measure(lambda request: photos))
     monkeypatch.setattr(
@@ -117,12 +134,18 @@ def test_script(monkeypatch, tmp_path, capsys):
     output, chart = tmp_path / "confidence.json", tmp_path / "reliability.png"
     script.main(["mbarira", str(tmp_path), "--turns", "0", "--output", str(output), "--chart", str(chart)])
     printed = capsys.readouterr().out
-    assert "24 answers on photos of 24 meters, 50.0% right" in printed
+    assert "24 answers on photos of 24 meters\nwhole texts: 50.0% right" in printed
+    assert f"digits before the comma: {integer_right} right" in printed
+    assert ("too few are wrong" in printed) == (integer_right == "100.0%")
     content = json.loads(output.read_text())
     assert content["fitted_to"] == WEIGHTS
     # all photos are alike: the weights cannot tell right from wrong, and half of the answers are right
     assert max(abs(value) for value in content["weights"].values()) < 0.01
     assert content["intercept"] == pytest.approx(0, abs=0.01)
+    if integer_right == "50.0%":
+        assert content["integer"]["intercept"] == pytest.approx(0, abs=0.01)
+    else:
+        assert "integer" not in content
     assert read_photo(chart).shape == (480, 760, 3)
 
 

@@ -24,6 +24,7 @@ from retinanet.evaluation.tables import (
     rows_by_rotation,
     rows_by_wheels,
     rows_of_confidence,
+    rows_of_integer_confidence,
     share,
 )
 from retinanet.evaluation.text import score_text
@@ -175,7 +176,8 @@ def test_rows_count_shares():
     ]
     first, second = rows_by_rotation(results)
     assert first[:3] == ("own 0 deg", "2", "50.0 (9.5-90.5)")
-    assert first[5].split()[0] == "87.5" and first[7].split()[0] == "50.0" and first[8] == "100"
+    assert first[5].split()[0] == "87.5" and first[7].split()[0] == "50.0"
+    assert first[8].split()[0] == "100.0" and first[9] == "100"
     assert second[0] == "own 90 deg" and second[7].split()[0] == "100.0"
     assert [row[0] for row in rows_by_wheels(results)] == ["4 wheels", "5 wheels"]
 
@@ -183,11 +185,19 @@ def test_rows_count_shares():
 def test_confidence_rows():
     results = [result("1", ("1",), name=f"{index}", confidence=0.9) for index in range(9)]
     results.append(result("", ("1",), name="none"))
-    ((name, photos, answered, best, accepted, error),) = rows_of_confidence(results)
+    ((name, photos, answered, best, accepted, error, within),) = rows_of_confidence(results)
     assert (name, photos, answered.split()[0], best.split()[0]) == ("own", "10", "90.0", "100.0")
-    assert (accepted, error) == ("90.0", "0.100")
+    assert (accepted, error, within.split()[0]) == ("90.0", "0.100", "100.0")
+    near = [result("13", ("12",), name="near", confidence=0.9), result("15", ("12",), name="far", confidence=0.9)]
+    assert rows_of_confidence(near)[0][3].split()[0] == "0.0" and rows_of_confidence(near)[0][6].split()[0] == "50.0"
     both = rows_of_confidence([*results, result("2", ("1",), source="other", confidence=0.9)])
     assert [row[0] for row in both] == ["own", "other", "all sets"]
+
+
+def test_the_confidence_of_the_digits_before_the_comma_has_rows_of_its_own():
+    results = [result("12,3", ("12,4",), confidence=0.2, confidence_integer=0.9)]
+    ((_, _, _, best, _, error),) = rows_of_integer_confidence(results)
+    assert (best.split()[0], error) == ("100.0", "0.100")
 
 
 def test_confusion_counts_pairs():

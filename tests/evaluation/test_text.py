@@ -95,3 +95,26 @@ def test_label_without_comma_says_nothing_about_the_fraction():
     assert score_text("0012,3", ("00123",)).text_right
     assert not score_text("00123", ("0012,3",)).text_right
     assert not score_text("0012,3", ("00123",), ReadingKind.WHOLE).text_right
+
+
+@pytest.mark.parametrize(
+    ("read", "right", "kind", "within"),
+    [
+        ("00595,825", "00595,824", ReadingKind.WHOLE, True),
+        ("00595,825", "00595,826", ReadingKind.WHOLE, True),
+        ("00595,825", "00595,823", ReadingKind.WHOLE, False),
+        ("00595,825", "0059,5826", ReadingKind.WHOLE, False),
+        # several wheels turn at once, all of them too
+        ("00599", "00600", ReadingKind.DIGITS, True),
+        ("00609", "00600", ReadingKind.DIGITS, False),
+        ("99999", "00000", ReadingKind.DIGITS, True),
+        ("0059,5", "0059?", ReadingKind.DIGITS, True),
+        ("00599", "0060?", ReadingKind.DIGITS, True),
+        ("00302,179", "302.18", ReadingKind.NUMBER, True),
+        ("00302,178", "302.18", ReadingKind.NUMBER, False),
+        ("0030", "00302", ReadingKind.DIGITS, False),
+        ("", "00302", ReadingKind.DIGITS, False),
+    ],
+)
+def test_within_one_unit_of_the_last_wheel(read, right, kind, within):
+    assert score_text(read, (right,), kind).within_one_unit == within

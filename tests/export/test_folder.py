@@ -118,15 +118,20 @@ def test_a_confidence_fitted_to_other_weights_is_told(tmp_path, capsys):
     file = tmp_path / "confidence.json"
     shipped = json.loads((SHIPPED / "confidence.json").read_text())
     values = {name: shipped[name] for name in ("intercept", "weights")}
+    values["integer"] = dict(values)
     own = {"stage1": "a", "stage2": "b"}
     file.write_text(json.dumps({**values, "fitted_to": {"stage1": "a", "stage2": "c"}}))
-    assert set(_confidence(file, own)) == {"intercept", "weights"}
+    assert set(_confidence(file, own)) == {"intercept", "weights", "integer"}
     assert "confidence.json was fitted to other weights of stage2: confidences will be off" in capsys.readouterr().err
     for fitted_to in ({}, {"fitted_to": own}):
         file.write_text(json.dumps({**values, **fitted_to}))
         _confidence(file, own)
     assert not capsys.readouterr().err
-    for content in ("[]", "{", '{"intercept": 1}'):
+    older = {name: values[name] for name in ("intercept", "weights")}
+    file.write_text(json.dumps(older))
+    assert _confidence(file, own) == older
+    assert "knows nothing of the digits before the comma" in capsys.readouterr().err
+    for content in ("[]", "{", '{"intercept": 1}', json.dumps({**older, "integer": {"intercept": 1}})):
         file.write_text(content)
         with pytest.raises(UserError, match="confidence.json: not as calibrate.py writes it"):
             _confidence(file, own)

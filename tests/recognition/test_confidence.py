@@ -27,6 +27,20 @@ def test_uneven_wheels():
     features = dict(zip(FEATURES, confidence_features(decode(entries), 0.7), strict=True))
     # steps of 0.1, 0.14 and 0.07: off the median by 0, 0.04 and 0.03
     assert features["unevenness"] == pytest.approx(0.3, abs=1e-5)
+    assert features["odd_step"] == pytest.approx(0.4, abs=1e-5)
+
+
+def test_a_step_however_wide_counts_one_and_a_half():
+    entries = [entry(digit, 0.9, centre, 0.03) for digit, centre in zip("1234", (0.05, 0.1, 0.15, 0.9), strict=True)]
+    assert dict(zip(FEATURES, confidence_features(decode(entries), 0.7), strict=True))["odd_step"] == 1.5
+
+
+def test_features_of_the_first_wheels_leave_the_others_digits_out():
+    entries = [entry("1", 0.9, 0.1, d7=0.1), entry("2", 0.6, 0.2, d3=0.2), entry("4", 0.5, 0.3, d5=0.5)]
+    whole, first = (confidence_features(decode(entries), 0.7, wheels) for wheels in (None, 2))
+    assert first[:3] == pytest.approx([np.log(0.9 * 0.75), np.log(3), np.log(3)])
+    assert whole[:3] == pytest.approx([np.log(0.9 * 0.75 * 0.5), 0, 0])
+    assert (first[3:] == whole[3:]).all()
 
 
 def test_a_single_digit_has_features():
@@ -34,9 +48,9 @@ def test_a_single_digit_has_features():
 
 
 def test_confidence_is_logistic():
-    model = ConfidenceModel(intercept=1.0, weights=(0, 2.0, 0, 0, 0))
-    assert confidence(np.array([0, 0.5, 0, 0, 0]), model) == pytest.approx(1 / (1 + np.exp(-2)))
-    assert confidence(np.array([0, -1e9, 0, 0, 0]), model) < 1e-12
+    model = ConfidenceModel(intercept=1.0, weights=(0, 2.0, 0, 0, 0, 0))
+    assert confidence(np.array([0, 0.5, 0, 0, 0, 0]), model) == pytest.approx(1 / (1 + np.exp(-2)))
+    assert confidence(np.array([0, -1e9, 0, 0, 0, 0]), model) < 1e-12
 
 
 def test_default_confidence_orders_good_and_bad_readings():

@@ -51,16 +51,17 @@ def test_load_models(tmp_path, saved_model):
         for path in (tmp_path / stage).rglob("*"):
             if path.is_file():
                 files[path.relative_to(tmp_path).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    weights = dict(zip(FEATURES, (1, 2, 3, 4, 5), strict=True))
+    weights = dict(zip(FEATURES, (1, 2, 3, 4, 5, 6), strict=True))
     settings = {"window": {"min_score": 0.4}, "reading": {"height_range": [0.5, 2]}}
-    calibration = {"intercept": -1, "weights": weights}
+    calibration = {"intercept": -1, "weights": weights, "integer": {"intercept": -2, "weights": weights}}
     write(tmp_path, manifest(files=files, confidence=calibration, settings=settings, model_version="v7"))
     models = load_models(tmp_path)
     assert models.version == "v7"
     assert models.settings == Settings(WindowSettings(min_score=0.4), ReadingSettings(height_range=(0.5, 2)))
     assert models.stage1_size == 320
     assert models.stage2_size == (128, 256)
-    assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5))
+    assert models.confidence == ConfidenceModel(-1, (1, 2, 3, 4, 5, 6))
+    assert models.confidence_integer == ConfidenceModel(-2, (1, 2, 3, 4, 5, 6))
     images = np.stack([np.full((4, 5, 3), value, np.uint8) for value in (7, 200)])
     found = models.stage2(images)
     assert all(isinstance(value, np.ndarray) for value in found.values())

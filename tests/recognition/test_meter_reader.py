@@ -5,13 +5,18 @@ import numpy as np
 import pytest
 
 from deploy.recognition import geometry
+from deploy.recognition.confidence import ConfidenceModel
 from deploy.recognition.drawing import annotate
 from deploy.recognition.errors import UserError
+from deploy.recognition.looks import Clock
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.recognition import STEPS
 from deploy.recognition.rectification import rectify_window
+from deploy.recognition.settings import WINDOW_MARGIN
 from deploy.recognition.window import best_window, letterbox, zoom
+from deploy.recognition.window_reading import Cut, WindowReader
 from tests import fake_meters
+from tests.recognition.test_reading import decode, row
 
 TEXT = "12305,678"
 CORNERS = fake_meters.turned_corners((620, 400), 300, 75, 12)
@@ -19,6 +24,14 @@ CORNERS = fake_meters.turned_corners((620, 400), 300, 75, 12)
 
 def corner_error(found, corners):
     return np.linalg.norm(found - corners, axis=1).max()
+
+
+def read_window(photo, corners):
+    """Returns the cut and the reading of a window, and how many pictures stage 2 looked at."""
+    models = fake_meters.models()
+    reader = WindowReader(models.stage2, fake_meters.STAGE2_SIZE, WINDOW_MARGIN, models.settings)
+    ((cut, reading),) = reader.read([np.ascontiguousarray(photo)], [corners], Clock(STEPS))
+    return cut, reading, sum(map(len, models.stage2.seen))
 
 
 def test_letterbox_of_a_wide_photo():
@@ -225,6 +238,55 @@ def test_crossed_corners_are_replaced_by_the_box_any_way_up():
     assert corner_error(recognition.corners, corners) < 3
 
 
+def test_a_mirrored_window_is_read_the_right_way_round():
+    photo = fake_meters.meter_photo(CORNERS)
+    height, width = photo.shape[:2]
+    for flipped, corners in (
+        (photo[:, ::-1], np.stack([width - CORNERS[:, 0], CORNERS[:, 1]], axis=1)),
+        (photo[::-1], np.stack([CORNERS[:, 0], height - CORNERS[:, 1]], axis=1)),
+    ):
+        # stage 1 gives the corners of any window clockwise
+        cut, reading, looks = read_window(flipped, corners[[1, 0, 3, 2]])
+        # the window, on its head, mirrored both ways up, then its row and two parts; the mirror image is sure
+        assert (reading.text, cut.mirrored, looks) == (TEXT, True, 7)
+        assert corner_error(cut.corners, geometry.expand_corners(corners, *WINDOW_MARGIN)) < 0.1
+    cut, reading, looks = read_window(photo, CORNERS)
+    assert (reading.text, cut.mirrored, looks) == (TEXT, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "surer_at_once", "mirrored", "either_way"),
+    [
+        ("00301", 0.99, True, True, False),
+        # hardly surer, or not so at first: the photo may be either
+        ("00301", 0.93, True, False, True),
+        ("00301", 0.99, False, False, True),
+        ("00301", 0.90, True, False, False),
+        # the same either way
+        ("00501", 0.99, True, False, False),
+    ],
+)
+def test_a_window_is_told_from_its_mirror_image(text, score, surer_at_once, mirrored, either_way):
+    models = fake_meters.models()
+    reader = WindowReader(models.stage2, fake_meters.STAGE2_SIZE, WINDOW_MARGIN, models.settings)
+    cut = Cut(np.zeros((9, 9, 3), np.uint8), CORNERS, np.zeros((9, 9, 3), np.uint8))
+    straight, image = (cut, decode(row("00501", 0.9))), (cut.mirror_image(), decode(row(text, score)))
+    found, reading = reader._told_apart(straight, image, surer_at_once)
+    assert (found.mirrored, found.either_way, reading.text) == (mirrored, either_way, text if mirrored else "00501")
+
+
+def test_a_photo_that_may_be_mirrored_is_refused_for_that_reason(monkeypatch):
+    read = WindowReader.read
+
+    def either_way(self, *args):
+        return [(dataclasses.replace(cut, either_way=True), reading) for cut, reading in read(self, *args)]
+
+    monkeypatch.setattr(WindowReader, "read", either_way)
+    found = MeterReader(fake_meters.models()).read(fake_meters.meter_photo(CORNERS))
+    assert (found.success, found.reason, found.text) == (False, "mirrored", "")
+    assert corner_error(found.corners, CORNERS) < 3 and annotate(np.zeros((90, 90, 3), np.uint8), found).shape[1] == 90
+
+
 def test_batches_give_what_single_photos_give():
     photos = [
         fake_meters.meter_photo(CORNERS),
@@ -251,7 +313,8 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     MeterReader(sure).read(photo)
     assert len(sure.stage2.seen) == 1
     recognition = MeterReader(doubtful).read(photo)
-    first, second, parts = doubtful.stage2.seen
+    first, mirrored, second, parts = doubtful.stage2.seen
+    assert len(mirrored) == 2
     # the outer digits' middles, 0.75 of a step from the ends, and at the right a step more: there is room
     lefts = fake_meters.digit_lefts()
     left, right = lefts[0] + 0.035 - 0.06, lefts[-1] + 0.035 + 0.06 + 0.08
@@ -259,7 +322,7 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, recognition.corners))
     expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
     assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
-    assert recognition.success and len(recognition.features) == 5
+    assert recognition.success and len(recognition.features) == 6
     assert len(second) == 1
     # then, since nothing is surer, each half of the eight digits on its own, as high as the whole
     for part, start in zip(parts, (0, 4), strict=True):
@@ -273,6 +336,27 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
 def test_arrays_that_are_no_photo(photo):
     with pytest.raises(UserError, match=r"expected a photo as uint8 RGB \(height, width, 3\), got"):
         MeterReader(fake_meters.models()).read(photo)
+
+
+def test_the_confidence_of_the_digits_before_the_comma_has_coefficients_of_its_own():
+    photo = fake_meters.meter_photo(CORNERS)
+    even = ConfidenceModel(0.0, (0.0,) * 6)
+    found = {}
+    for intercept in (2.0, -2.0):
+        integer = ConfidenceModel(intercept, (0.0,) * 6)
+        models = dataclasses.replace(fake_meters.models(), confidence=even, confidence_integer=integer)
+        found[intercept] = MeterReader(models).read(photo)
+    assert found[2.0].confidence == pytest.approx(found[-2.0].confidence) == pytest.approx(0.5, abs=2e-3)
+    assert found[2.0].confidence_integer == pytest.approx(1 / (1 + np.exp(-2)), abs=4e-3)
+    # a text that is right has a right integer part
+    assert found[-2.0].confidence_integer == found[-2.0].confidence
+
+
+def test_displays_have_no_last_wheel():
+    photo = fake_meters.meter_photo(CORNERS)
+    assert MeterReader(fake_meters.models()).read(photo).last_wheel.value_high == TEXT
+    display = MeterReader(fake_meters.models(label=1)).read(photo)
+    assert (display.text, display.counter_class, display.last_wheel) == (TEXT, "digital", None)
 
 
 def test_to_dict_is_json():

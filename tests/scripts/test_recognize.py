@@ -222,6 +222,9 @@ def test_csv_and_annotated_pictures(photos, tmp_path, capsys):
     assert [row["reading"] for row in rows] == [TEXT, ""]
     assert [row["success"] for row in rows] == ["True", "False"]
     assert [row["reason"] for row in rows] == ["", "no_meter"]
+    assert float(rows[0]["confidence"]) <= float(rows[0]["confidence_integer"]) < 1
+    added = ("value_low", "value_high", "mirrored")
+    assert [[row[name] for name in added] for row in rows] == [[TEXT, TEXT, "False"], ["", "", "False"]]
     assert sorted(tmp_path.glob("*table*")) == [table]
     assert {str(path.relative_to(annotated)) for path in annotated.rglob("*.jpg")} == {"a.jpg", "more/b.jpg"}
 

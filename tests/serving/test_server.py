@@ -70,6 +70,9 @@ def test_what_was_added(client):
     found = post(client).json
     assert (found["integer"], found["fraction"]) == ("12305", "678")
     assert 0 < found["confidence"] < 1
+    assert found["confidence"] <= found["confidence_integer"] < 1
+    assert found["last_wheel"] == dict(lower="8", upper="8", upper_share=0, value_low=TEXT, value_high=TEXT)
+    assert found["mirrored"] is False
     assert np.abs(np.array(found["corners"]) - CORNERS).max() < 3
     assert "".join(digit["label"] for digit in found["digits"]) == "12305678"
     for digit in found["digits"]:

@@ -19,9 +19,9 @@ from tests import fake_server
 from tests.fake_server import PHOTO, blank
 
 
-def judge(integer, fraction, previous, max_increase=None):
-    limit = None if max_increase is None else Decimal(max_increase)
-    found = plausibility.judge(integer, fraction, Decimal(previous), limit)
+def judge(integer, fraction, previous, *limits):
+    limits = [None if limit is None else Decimal(limit) for limit in limits]
+    found = plausibility.judge(integer, fraction, Decimal(previous), *limits)
     return found["plausible"], found["why"], found["increase"]
 
 
@@ -49,6 +49,24 @@ def judge(integer, fraction, previous, max_increase=None):
 def test_plausibility(reading, previous, limit, expected):
     assert judge(*reading, previous, limit) == expected
     assert expected[1] in plausibility.REASONS
+
+
+@pytest.mark.parametrize(
+    ("reading", "previous", "most", "expected"),
+    [
+        # one unit of the last wheel, which stands between two digits
+        (("00595", "824"), "595.825", None, (True, "unchanged", "0")),
+        (("00595", "823"), "595.825", None, (False, "decreased", None)),
+        (("00595", "823"), "595.825", "0.002", (True, "unchanged", "0")),
+        (("00595", "824"), "595.825", "0", (False, "decreased", None)),
+        (("00599", ""), "600.3", None, (True, "unchanged", "0")),
+        # back from 00000
+        (("99999", ""), "0", None, (True, "unchanged", "0")),
+        (("99998", ""), "0", None, (True, "increased", "99998")),
+    ],
+)
+def test_a_last_wheel_that_seems_to_go_back(reading, previous, most, expected):
+    assert judge(*reading, previous, None, most) == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [("00595,825", "595.825"), (7, "7"), (1.5, "1.5"), (1e-6, "0.000001")])
