@@ -60,7 +60,10 @@ class MeterReader:
             (index, window) for index, window in enumerate(windows) if window and window.label in LEGIBLE_CLASSES
         ]
         read = self._window_reader.read(
-            [photos[index] for index, _ in legible], [window.corners for _, window in legible], clock
+            [photos[index] for index, _ in legible],
+            [window.corners for _, window in legible],
+            [window.label for _, window in legible],
+            clock,
         )
         with clock.measure(READING):
             recognitions = [self._without_reading(window) for window in windows]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import geometry
-from .closer_looks import merge_parts, merge_rows, part_regions, row_regions
+from .classes import DISPLAY
+from .closer_looks import end_regions, merge_ends, merge_parts, merge_rows, part_regions, row_regions
 from .looks import Clock, Look, Model, Story, tell_together
 from .reading import Reading, decode_reading
 from .recognition import READING, RECTIFY, STAGE2
@@ -56,19 +57,20 @@ class WindowReader:
         self._model, self._size, self._margin, self._settings = model, size, margin, settings
 
     def read(
-        self, photos: Sequence[np.ndarray], corners: Sequence[np.ndarray], clock: Clock
+        self, photos: Sequence[np.ndarray], corners: Sequence[np.ndarray], labels: Sequence[str], clock: Clock
     ) -> list[tuple[Cut, Reading]]:
         """Returns the reading of a window on each photo, beside the cut in which it was read.
 
         Args:
             photos: uint8 RGB (height, width, 3).
             corners: (4, 2) of the window on each.
+            labels: its class, one of LEGIBLE_CLASSES.
             clock: notes the time.
         """
-        stories = [self._read(*window, clock) for window in zip(photos, corners, strict=True)]
+        stories = [self._read(*window, clock) for window in zip(photos, corners, labels, strict=True)]
         return tell_together(stories, self._model, clock)
 
-    def _read(self, photo: np.ndarray, corners: np.ndarray, clock: Clock) -> Story[tuple[Cut, Reading]]:
+    def _read(self, photo: np.ndarray, corners: np.ndarray, label: str, clock: Clock) -> Story[tuple[Cut, Reading]]:
         with clock.measure(RECTIFY):
             extent = geometry.expand_corners(corners, *self._margin)
             cut = Cut(photo, extent, rectify_window(photo, extent, self._size))
@@ -83,6 +85,11 @@ class WindowReader:
             rows = yield from self._look_closer(cut, regions, clock)
             with clock.measure(READING):
                 reading = merge_rows(reading, rows, regions, self._settings.reading)
+        if label == DISPLAY and len(reading.digits) >= self._settings.reading.min_digits:
+            regions = end_regions(reading.digits, self._settings.reading)
+            ends = yield from self._look_closer(cut, regions, clock)
+            with clock.measure(READING):
+                reading = merge_ends(reading, ends, regions, self._settings.reading)
         if self._is_doubtful(reading):
             regions = part_regions(reading.digits, self._settings.reading)
             parts = yield from self._look_closer(cut, regions, clock)
