@@ -6,7 +6,7 @@ from statistics import median  # on so few numbers much faster than NumPy's
 
 import numpy as np
 
-from .reading import Comma, Digit, Reading, reading_of
+from .reading import Comma, Digit, Reading, reading_of, small_decimals
 from .settings import ReadingSettings
 
 
@@ -46,6 +46,54 @@ def part_regions(digits: Sequence[Digit], settings: ReadingSettings) -> list[np.
     below = settings.read_again_below
     doubtful = [part for part in parts if any(digit.score < below for digit in part)]
     return [_region_along(part, settings.part_end_space, pitch, settings) for part in doubtful]
+
+
+def end_regions(digits: Sequence[Digit], settings: ReadingSettings) -> list[np.ndarray]:
+    """Returns where smaller decimals may stand behind a display's last digits: one region (4,) xyxy in shares of the
+    window, which begins with the last digits found; none without room for a decimal.
+
+    Args:
+        digits: two or more, left to right.
+        settings: how many digits are looked at again, and how far behind them decimals may stand.
+    """
+    pitch, last = _pitch(digits), digits[-1]
+    if 1 - last.box[2] < settings.room_for_a_decimal * pitch:
+        return []
+    region = _region_along(digits[-settings.end_wheels :], settings.part_end_space, pitch, settings)
+    region[2] = min(1.0, region[2] + settings.room_behind * pitch)
+    return [region]
+
+
+def merge_ends(
+    reading: Reading, ends: Sequence[Reading], regions: Sequence[np.ndarray], settings: ReadingSettings
+) -> Reading:
+    """Returns the reading that looks at a display's window and at its end make together.
+
+    Where more speaks for the digits that the closer look sees there, they take the place of those seen before; a digit
+    that both saw has the mean of both scores.
+
+    Args:
+        reading: of the window.
+        ends: the reading of its end, if it was looked at.
+        regions: (4,) xyxy each, in shares of the window: where that lies.
+        settings: when digits of two looks are the same, and how low decimals are.
+    """
+    if not ends:
+        return reading
+    [end], [region] = ends, regions
+    seen = _moved(end.digits, region)
+    before = tuple(digit for digit in reading.digits if digit.middle < region[0])
+    there = reading.digits[len(before) :]
+    if sum(digit.score for digit in seen) <= sum(digit.score for digit in there) + settings.end_evidence:
+        return reading
+    comma, count = reading.comma, len(before) + len(seen)
+    if end.comma.start < len(seen):
+        comma = Comma(len(before) + end.comma.start, end.comma.probability, count)
+    elif comma.start == len(reading.digits):
+        whole = small_decimals([digit.box[3] - digit.box[1] for digit in (*before, *seen)], settings)
+        comma = Comma(whole, 1.0, count)
+    merged = _with_scores_of(seen, [there], end.comma, settings).digits if there else seen
+    return reading_of((*before, *merged), comma)
 
 
 def _pitch(digits: Sequence[Digit]) -> float:

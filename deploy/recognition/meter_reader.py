@@ -85,7 +85,10 @@ class MeterReader:
             if window.label in LEGIBLE_CLASSES
         ]
         read = self._window_reader.read(
-            [photos[index] for index, _, _ in legible], [window.corners for _, _, window in legible], clock
+            [photos[index] for index, _, _ in legible],
+            [window.corners for _, _, window in legible],
+            [window.label for _, _, window in legible],
+            clock,
         )
         with clock.measure(READING):
             least_beside = max(least, self.settings.reading.min_confidence_beside)

@@ -213,7 +213,8 @@ def _comma(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], setti
     """Returns the comma of the chosen wheels; there is none where no sign of a fraction is found.
 
     The fraction runs from the left edge of its region to the last digit, as no counter has whole units to the right
-    of a fraction. A region or a point with no digit before it says nothing, and a point is not doubted.
+    of a fraction. A region or a point with no digit before it says nothing, and a point is not doubted, nor are last
+    digits much lower than those before them, which are a display's decimals.
     """
     centres = [(boxes[index, 0] + boxes[index, 2]) / 2 for index in chosen]
     wheels = len(centres)
@@ -230,7 +231,20 @@ def _comma(boxes: np.ndarray, class_scores: np.ndarray, chosen: list[int], setti
     point = _wheels_before((boxes[best, 0] + boxes[best, 2]) / 2, centres)
     if point < wheels and class_scores[best, _POINT] >= settings.point_score:
         return Comma(point, 1.0, wheels)
+    heights = [boxes[index, 3] - boxes[index, 1] for index in chosen]
+    small = small_decimals(heights, settings)
+    if small < wheels:
+        return Comma(small, 1.0, wheels)
     return Comma(wheels, 1 - share, region)
+
+
+def small_decimals(heights: Sequence[float], settings: ReadingSettings) -> int:
+    """Returns how many digits, left to right, stand before those that are much lower; all where none at the end are."""
+    low = settings.small_decimals * median(heights)
+    start = len(heights)
+    while start > 0 and heights[start - 1] < low:
+        start -= 1
+    return start
 
 
 def _wheels_before(edge: float, centres: Sequence[float]) -> int:

@@ -95,6 +95,13 @@ class ReadingSettings:
         part_end_space: the same for parts of a row.
         half_height: so far up and down, in heights of the digits.
         part_wheels: parts hold so many wheels: each has twice as many of the picture's columns as in a window of eight.
+        end_wheels: so many digits of a display are looked at again with what may stand behind them.
+        room_for_a_decimal: from this distance between the last digit's box and the window's end, in distances between
+            digits, a display may have smaller decimals there.
+        room_behind: decimals stand at most this far behind the last digit, in distances between digits.
+        end_evidence: the digits of that look count if the sum of their scores is greater by this.
+        small_decimals: last digits lower than this share of those before them are the decimals of a display, with or
+            without another sign of it.
         room_for_a_wheel: from this distance between the last wheel's middle and the window's end, in distances between
             wheels, one more wheel may stand there.
         same_wheel: wheels of two looks are the same if their middles are no further apart, in distances between wheels.
@@ -132,6 +139,11 @@ class ReadingSettings:
     part_end_space: float = 0.6
     half_height: float = 0.7
     part_wheels: int = 4
+    end_wheels: int = 3
+    room_for_a_decimal: float = 0.4
+    room_behind: float = 2.0
+    end_evidence: float = 0.3
+    small_decimals: float = 0.7
     room_for_a_wheel: float = 1.1
     same_wheel: float = 0.35
     fraction_middle: float = 0.53

@@ -7,7 +7,8 @@ import numpy as np
 
 from . import geometry
 from .carry import settle_carry
-from .closer_looks import merge_parts, merge_rows, part_regions, row_regions
+from .classes import ANALOG, DIGITAL
+from .closer_looks import end_regions, merge_ends, merge_parts, merge_rows, part_regions, row_regions
 from .looks import Clock, Look, Model, Story, tell_together
 from .reading import Reading, decode_reading, reading_of
 from .recognition import READING, RECTIFY, STAGE2
@@ -23,6 +24,7 @@ class Cut:
         photo: uint8 RGB (height, width, 3).
         corners: (4, 2) of what was cut out, in pixels of the photo.
         picture: uint8 RGB, the input of stage 2.
+        label: the window's class, one of LEGIBLE_CLASSES.
         turned: whether the window that stage 1 found stands on its head in it.
         mirrored: whether left and right are exchanged in it: its corners run anticlockwise in the photo then.
         either_way: whether it cannot be told from its mirror image, which reads as surely and otherwise.
@@ -31,6 +33,7 @@ class Cut:
     photo: np.ndarray
     corners: np.ndarray
     picture: np.ndarray
+    label: str
     turned: bool = False
     mirrored: bool = False
     either_way: bool = False
@@ -66,22 +69,23 @@ class WindowReader:
         self._model, self._size, self._margin, self._settings = model, size, margin, settings
 
     def read(
-        self, photos: Sequence[np.ndarray], corners: Sequence[np.ndarray], clock: Clock
+        self, photos: Sequence[np.ndarray], corners: Sequence[np.ndarray], labels: Sequence[str], clock: Clock
     ) -> list[tuple[Cut, Reading]]:
         """Returns the reading of a window on each photo, beside the cut in which it was read.
 
         Args:
             photos: uint8 RGB (height, width, 3).
             corners: (4, 2) of the window on each.
+            labels: its class, one of LEGIBLE_CLASSES.
             clock: notes the time.
         """
-        stories = [self._read(*window, clock) for window in zip(photos, corners, strict=True)]
+        stories = [self._read(*window, clock) for window in zip(photos, corners, labels, strict=True)]
         return tell_together(stories, self._model, clock)
 
-    def _read(self, photo: np.ndarray, corners: np.ndarray, clock: Clock) -> Story[tuple[Cut, Reading]]:
+    def _read(self, photo: np.ndarray, corners: np.ndarray, label: str, clock: Clock) -> Story[tuple[Cut, Reading]]:
         with clock.measure(RECTIFY):
             extent = geometry.expand_corners(corners, *self._margin)
-            cut = Cut(photo, extent, rectify_window(photo, extent, self._size))
+            cut = Cut(photo, extent, rectify_window(photo, extent, self._size), label)
         (reading,) = yield from self._look([cut], clock)
         if reading.score < self._settings.window.flip_below:
             other = cut.upside_down()
@@ -105,12 +109,19 @@ class WindowReader:
             rows = yield from self._look_closer(cut, regions, clock)
             with clock.measure(READING):
                 reading = merge_rows(reading, rows, regions, self._settings.reading)
+        if cut.label == DIGITAL and len(reading.digits) >= self._settings.reading.min_digits:
+            regions = end_regions(reading.digits, self._settings.reading)
+            ends = yield from self._look_closer(cut, regions, clock)
+            with clock.measure(READING):
+                reading = merge_ends(reading, ends, regions, self._settings.reading)
         if self._is_doubtful(reading):
             regions = part_regions(reading.digits, self._settings.reading)
             parts = yield from self._look_closer(cut, regions, clock)
             with clock.measure(READING):
                 reading = merge_parts(reading, parts, regions, self._settings.reading)
-        return cut, reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
+        if cut.label == ANALOG:
+            reading = reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
+        return cut, reading
 
     def _look_in_a_mirror(self, cut: Cut, clock: Clock) -> Story[tuple[Cut, Reading]]:
         """Returns the mirror image of a cut, the way up that reads more surely, and its reading."""

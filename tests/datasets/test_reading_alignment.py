@@ -3,7 +3,7 @@ import pytest
 
 from deploy.recognition.geometry import rectangle_corners
 from retinanet.datasets.importers import table_windows
-from retinanet.datasets.importers.reading_alignment import Alignment, align_candidates
+from retinanet.datasets.importers.reading_alignment import Alignment, align_candidates, align_window, straightened
 from retinanet.datasets.records import LabelledPhoto, LabelledWindow
 
 
@@ -117,3 +117,54 @@ def test_without_an_alignment_wheels_are_split_evenly_and_displays_give_nothing(
     boxes = wheels.windows[0].boxes
     assert [box.label for box in boxes] == ["1", "2", "3", "4"]
     assert boxes[1].corners.mean(axis=0).tolist() == pytest.approx([20 + 200 * 1.5 / 4, 70])
+
+
+def test_digits_of_a_display_become_even_cells():
+    places = (0, 1, 3, 4, 5)
+    cells = np.array([[0.1 * place, 0.2 + 0.01 * place, 0.1 * place + 0.08, 0.8 + 0.01 * place] for place in places])
+    found = cells.copy()
+    found[1, 0] += 0.03  # a 1 at the right of its cell
+    found[3, ::2] += (-0.02, 0.02)  # a blurred digit
+    found[4, 1] -= 0.05
+    np.testing.assert_allclose(straightened(found, places), cells, atol=1e-9)
+    wide = cells + [-0.02, 0, 0.02, 0]
+    np.testing.assert_allclose(straightened(wide, places)[:, 2] - straightened(wide, places)[:, 0], 0.095, atol=1e-9)
+
+
+def test_digits_that_do_not_stand_evenly_stay_as_they_are():
+    found = evenly(5)
+    found[4, ::2] += 0.04
+    assert straightened(found, (0, 1, 2, 3, 4)) is found
+    assert len(straightened(found[:2], (0, 1))) == 2
+
+
+class SmallDecimals:
+    """Stage 2 sees the whole units 1 2 3 4 of a window of 200 x 100 pixels alone, and the decimals 5 6 half as high
+    where it is shown the window's right end and no more."""
+
+    stage2_size = (128, 256)
+    digits = {"1": (20, 20, 36, 80), "2": (40, 20, 56, 80), "3": (60, 20, 76, 80), "4": (80, 20, 96, 80)}
+    decimals = {"5": (104, 50, 112, 80), "6": (114, 50, 122, 80)}
+
+    def stage2(self, pictures):
+        grey = pictures[0][..., 0].astype(float)
+        # columns and rows of the photo are written into the picture
+        columns, rows = pictures[0][..., 0].mean(axis=0), pictures[0][..., 1].mean(axis=1)
+        seen = {**self.digits, **(self.decimals if columns[-1] - columns[0] < 80 else {})}
+        boxes, scores = [], np.zeros((len(seen), 15))
+        for number, (label, (left, top, right, bottom)) in enumerate(seen.items()):
+            x = np.interp([left + 20, right + 20], columns, np.arange(grey.shape[1]) / grey.shape[1])
+            y = np.interp([top + 20, bottom + 20], rows, np.arange(grey.shape[0]) / grey.shape[0])
+            boxes.append([x[0], y[0], x[1], y[1]])
+            scores[number, int(label)] = 0.9 * (x[1] > x[0] + 0.01)
+        return {"boxes": np.array(boxes)[None], "class_scores": scores[None]}
+
+
+def test_smaller_decimals_are_found_in_a_closer_look_behind_the_units():
+    photo = np.zeros((140, 240, 3), np.uint8)
+    photo[..., 0], photo[..., 1] = np.arange(240)[None], np.arange(140)[:, None]
+    found = align_window(photo, rectangle_corners(200, 100) + 20, "1234,56", SmallDecimals())
+    assert found.places == (0, 1, 2, 3, 4, 5)
+    np.testing.assert_allclose(found.boxes[-1] * [200, 100, 200, 100], SmallDecimals.decimals["6"], atol=2)
+    found = align_window(photo, rectangle_corners(200, 100) + 20, "1234,78", SmallDecimals())
+    assert found.places == (0, 1, 2, 3)

@@ -59,3 +59,31 @@ def test_datasets_hold_parts_after_their_windows():
     assert {len(examples) for examples in made} == {1, 2}
     for examples in made:
         assert [example.filename.endswith("_part.png") for example in examples] == [False, True][: len(examples)]
+
+
+def low_row(name):
+    """A display: five digits 60 of 160 rows high, and two half as high on the same foot, 7 grey steps apart."""
+    picture = np.zeros((160, 400, 3), np.uint8)
+    boxes = [[20 + 40 * place, 50, 52 + 40 * place, 110] for place in range(5)]
+    boxes += [[224 + 24 * place, 80, 242 + 24 * place, 110] for place in range(2)]
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        picture[top:bottom, left:right] = 20 + 20 * place
+    shares = np.array(boxes, np.float32) / np.tile(picture.shape[1::-1], 2)
+    return WindowCrop(name, picture.copy, "train", name, shares, tuple(str(place) for place in range(7)))
+
+
+def test_every_low_row_has_a_part_cut_along_its_digits_height():
+    whole, with_room = 0, 0
+    for number in range(100):
+        part = part_of(low_row(f"{number}.png"), seed=3)
+        picture = part.load()
+        heights = part.boxes_xyxy[:, 3] - part.boxes_xyxy[:, 1]
+        assert 60 * 1.15 < picture.shape[0] < 60 * 1.75
+        for box, label in zip(part.boxes_xyxy, part.labels, strict=True):
+            left, top, right, bottom = np.round(box * np.tile(picture.shape[1::-1], 2)).astype(int)
+            assert set(picture[top + 2 : bottom - 2, left + 2 : right - 2, 0].ravel()) == {20 + 20 * int(label)}
+        whole += part.labels == tuple("0123456")
+        if part.labels[-1] == "6":
+            np.testing.assert_allclose(heights[-1] * picture.shape[0], 30, atol=1.5)
+            with_room += 1 - part.boxes_xyxy[-1, 2] > 0.2
+    assert 20 <= whole <= 60 and with_room >= 10

@@ -269,7 +269,7 @@ def test_a_mirrored_window_is_read_the_right_way_round():
 def test_a_window_is_told_from_its_mirror_image(text, score, surer_at_once, mirrored, either_way):
     models = fake_meters.models()
     reader = WindowReader(models.stage2, fake_meters.STAGE2_SIZE, WINDOW_MARGIN, models.settings)
-    cut = Cut(np.zeros((9, 9, 3), np.uint8), CORNERS, np.zeros((9, 9, 3), np.uint8))
+    cut = Cut(np.zeros((9, 9, 3), np.uint8), CORNERS, np.zeros((9, 9, 3), np.uint8), "analog")
     straight, image = (cut, decode(row("00501", 0.9))), (cut.mirror_image(), decode(row(text, score)))
     found, reading = reader._told_apart(straight, image, surer_at_once)
     assert (found.mirrored, found.either_way, reading.text) == (mirrored, either_way, text if mirrored else "00501")

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from deploy.recognition.classes import STAGE2_CLASSES
-from deploy.recognition.closer_looks import merge_parts, merge_rows, part_regions, row_regions
+from deploy.recognition.closer_looks import (
+    end_regions,
+    merge_ends,
+    merge_parts,
+    merge_rows,
+    part_regions,
+    row_regions,
+)
 from deploy.recognition.reading import Comma, decode_reading, join_text
 from deploy.recognition.settings import ReadingSettings
 
@@ -53,6 +60,7 @@ def test_decimals_half_as_high_on_the_rows_foot_are_read_and_a_second_row_is_not
         entry("2", 0.9, 0.65, width=0.05, y=0.67, height=0.26),
     ]
     region = entry("floatp", 0.9, 0.62, width=0.14, y=0.66, height=0.3)
+    assert decode([*tall, *small]).text == "00595,82"  # their size alone tells
     second_row = [entry("7", 0.9, 0.74, width=0.05, y=0.93, height=0.26)]
     raised = [entry("3", 0.9, 0.74, width=0.05, y=0.3, height=0.28)]
     before = [entry("1", 0.9, 0.03, width=0.04, y=0.66, height=0.28)]
@@ -208,3 +216,46 @@ def test_parts_change_the_scores_of_their_wheels_alone():
     assert merged.text == "12,39"
     np.testing.assert_allclose([digit.score for digit in merged.digits], [0.6, 0.6, 0.7, 0.6], atol=1e-6)
     assert merge_parts(whole, [], [], ReadingSettings()).text == "12,34"
+
+
+def test_a_display_with_room_behind_its_digits_is_looked_at_there():
+    digits = decode(row("12345")).digits
+    settings = ReadingSettings()
+    [region] = end_regions(digits, settings)
+    right = 0.5 + 0.1 * (settings.part_end_space + settings.room_behind)
+    np.testing.assert_allclose(region, [0.3 - 0.06, 0.5 - 0.42, right, 0.5 + 0.42], atol=1e-6)
+    assert end_regions(decode(row("123456789")).digits, settings)[0][2] == 1.0
+    full = decode([entry("1", 0.9, 0.19 * place, width=0.15) for place in range(1, 6)]).digits
+    assert end_regions(full, settings) == []
+
+
+def end_of_display(*behind):
+    """What the closer look sees in the region from 0.24 to 0.76, the digits 3, 4 and 5 at 0.3, 0.4, 0.5 first."""
+    seen = [(label, 0.1 * int(label), 0.08, 0.6, 0.5) for label in "345"] + list(behind)
+    return decode(
+        [
+            entry(label, 0.8, (x - 0.24) / 0.52, width=width / 0.52, height=height / 0.84, y=(y - 0.08) / 0.84)
+            for label, x, width, height, y in seen
+        ]
+    )
+
+
+def test_smaller_decimals_that_a_closer_look_sees_are_read_behind_a_comma():
+    first, region = decode(row("12345")), np.array([0.24, 0.08, 0.76, 0.92])
+    small = end_of_display(("6", 0.57, 0.04, 0.3, 0.65), ("7", 0.63, 0.04, 0.3, 0.65))
+    merged = merge_ends(first, [small], [region], ReadingSettings())
+    assert (merged.text, merged.comma.probability) == ("12345,67", 1.0)
+    np.testing.assert_allclose([digit.score for digit in merged.digits], [0.9, 0.9, 0.85, 0.85, 0.85, 0.8, 0.8])
+    np.testing.assert_allclose(merged.digits[-1].box, [0.61, 0.5, 0.65, 0.8], atol=1e-6)
+    # as high as the others they are more of the whole units
+    high = end_of_display(("6", 0.6, 0.08, 0.6, 0.5))
+    assert merge_ends(first, [high], [region], ReadingSettings()).text == "123456"
+    # a comma that was seen stays where it is
+    with_comma = decode([*row("12345"), entry("floatp", 0.8, 0.5, width=0.1)])
+    assert merge_ends(with_comma, [high], [region], ReadingSettings()).text == "1234,56"
+
+
+def test_a_closer_look_that_sees_no_more_changes_nothing():
+    first, region = decode(row("12345")), np.array([0.24, 0.08, 0.76, 0.92])
+    assert merge_ends(first, [end_of_display()], [region], ReadingSettings()) is first
+    assert merge_ends(first, [], [], ReadingSettings()) is first

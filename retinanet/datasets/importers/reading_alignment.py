@@ -5,6 +5,7 @@ ones included, are matched from left to right with the digits, so that what is f
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,14 +20,24 @@ UNKNOWN = "?"
 MIN_SCORE = 0.005
 # An alignment holds if the geometric mean of the scores, and every one of them, reaches these.
 MEAN_SCORE, EACH_SCORE = 0.25, 0.02
-# Smaller decimals looked for by themselves must be surer: a part of larger ones is taken for them easily.
-SMALL_SCORE = 0.6
+# Smaller decimals looked for by themselves must be surer: a part of larger ones is taken for them easily. With the
+# last whole units beside them, which hold the alignment, less will do.
+SMALL_SCORE, SMALL_SCORE_BESIDE_UNITS = 0.6, 0.35
+# Where they are looked for: so high and so wide a digit, in heights of the whole units and distances between these.
+DECIMAL_PLACES = ((0.7, 0.85), (0.55, 0.65), (0.85, 1.0))
+UNITS_BESIDE = 2
+# They stand on the units' foot, give or take this share of the units' height, right of the last unit, and are so high
+# in heights of the units.
+DECIMAL_FOOT, DECIMAL_HEIGHTS = 0.25, (0.3, 1.1)
 # Neighbours stand as far apart as the others do: costs of a factor e between two distances, of a step in level or in
 # height of a digit's height. Decimals may be half as high, on the same line.
 SPACING_COST, LEVEL_COST, HEIGHT_COST = 1.5, 3.0, 0.5
 UNEVEN = 2.6
 # A candidate may reach into its neighbour by this share of the narrower of the two.
 OVERLAP = 0.35
+# What stands further off its even place than this share of the distance between digits does not stand evenly; a cell
+# takes at most this share of that distance.
+MOST_OFF, WIDEST_CELL = 0.3, 0.95
 # Margins, in shares of a row's length and of its digits' height, for the closer look along the row.
 ROW_MARGIN = (0.04, 0.25)
 
@@ -57,7 +68,7 @@ def align_candidates(boxes: np.ndarray, class_scores: np.ndarray, digits: str) -
         class_scores: (candidates, 10 or more) 0 to 1, those of the digits 0 to 9 first.
         digits: the reading without its comma; UNKNOWN stands for a digit that gives no box.
     """
-    places = [place for place, digit in enumerate(digits) if digit != UNKNOWN]
+    places = places_of(digits)
     boxes, class_scores = np.asarray(boxes, np.float64), np.asarray(class_scores, np.float64)
     kept = np.flatnonzero(class_scores[:, :10].max(axis=1, initial=0) > MIN_SCORE)
     order = kept[np.argsort(boxes[kept, 0] + boxes[kept, 2], kind="stable")]
@@ -122,8 +133,8 @@ def align_window(photo: np.ndarray, corners: np.ndarray, reading: str, models: M
     found = _closer_and_closer(photo, corners, window, integer + UNKNOWN * len(fraction), models)
     if not found or UNKNOWN in fraction:
         return found
-    small = _look(photo, corners, _place_of_decimals(found, len(fraction)), fraction, models)
-    if not small or small.score < SMALL_SCORE:
+    small = _decimals(photo, corners, found, integer, fraction, models)
+    if not small:
         return found
     places = (*found.places, *(len(integer) + place for place in small.places))
     return Alignment(np.concatenate([found.boxes, small.boxes]), places, min(found.score, small.score))
@@ -142,14 +153,73 @@ def _closer_and_closer(
     return best
 
 
-def _place_of_decimals(integer: Alignment, count: int) -> np.ndarray:
-    """Returns the region (4,) xyxy at the lower right of the whole units, where decimals half as high would stand."""
-    boxes = integer.boxes
+def _decimals(
+    photo: np.ndarray, corners: np.ndarray, units: Alignment, integer: str, fraction: str, models: Models
+) -> Alignment | None:
+    """Returns the decimals behind aligned whole units, as several looks at their place find them best, if any does."""
+    boxes = units.boxes
     middles = (boxes[:, 0] + boxes[:, 2]) / 2
-    pitch = float(np.median(np.diff(middles) / np.diff(integer.places)))
+    pitch = float(np.median(np.diff(middles) / np.diff(units.places)))
     right, bottom = float(boxes[-1, 2]), float(np.median(boxes[:, 3]))
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    return np.array([right - 0.1 * pitch, bottom - 0.7 * height, right + 0.85 * count * pitch, bottom + 0.05 * height])
+    beside = integer[-UNITS_BESIDE:] if units.places[-1] == len(integer) - 1 and UNKNOWN not in integer else ""
+    best = None
+    for high, wide in DECIMAL_PLACES:
+        reach = right + wide * len(fraction) * pitch
+        region = np.array([right - 0.1 * pitch, bottom - high * height, reach, bottom + 0.05 * height])
+        looks = [_look(photo, corners, region, fraction, models, SMALL_SCORE)]
+        if beside:
+            region = np.array(
+                [middles[-len(beside)] - 0.6 * pitch, bottom - 1.2 * height, reach + 0.2 * pitch, bottom + 0.2 * height]
+            )
+            found = _look(photo, corners, region, beside + fraction, models, SMALL_SCORE_BESIDE_UNITS)
+            looks.append(
+                found and dataclasses.replace(found, boxes=found.boxes[len(beside) :], places=places_of(fraction))
+            )
+        for look in looks:
+            if look is None:
+                continue
+            heights = (look.boxes[:, 3] - look.boxes[:, 1]) / height
+            stands = (
+                np.all(np.abs(look.boxes[:, 3] - bottom) <= DECIMAL_FOOT * height)
+                and np.all((heights >= DECIMAL_HEIGHTS[0]) & (heights <= DECIMAL_HEIGHTS[1]))
+                and look.boxes[0, 0] > middles[-1]
+            )
+            if stands and (best is None or look.score > best.score):
+                best = look
+    return best
+
+
+def places_of(digits: str) -> tuple[int, ...]:
+    """Returns where the known digits of a reading stand."""
+    return tuple(place for place, digit in enumerate(digits) if digit != UNKNOWN)
+
+
+def straightened(boxes: np.ndarray, places: Sequence[int]) -> np.ndarray:
+    """Returns the boxes (n, 4) of a display's digits as even cells: their distances, widths, levels are the same.
+
+    A 1 fills but a side of its cell, and a blurred digit's box is found too wide; together they tell where the cells
+    are. A row that does not stand evenly stays as it is.
+
+    Args:
+        boxes: xyxy, digits of one size.
+        places: of each digit in the row.
+    """
+    if len(boxes) < 3:
+        return boxes
+    first, second = np.triu_indices(len(boxes), 1)
+    number = np.asarray(places, np.float64)
+    middles, widths = (boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 2] - boxes[:, 0]
+    pitch = float(np.median((middles[second] - middles[first]) / (number[second] - number[first])))
+    even = number * pitch + np.median(middles - number * pitch)
+    if np.abs(even - middles).max() > MOST_OFF * pitch:
+        return boxes
+    half = min(float(np.median(widths)), WIDEST_CELL * pitch) / 2
+    straight = np.stack([even - half, boxes[:, 1], even + half, boxes[:, 3]], axis=1)
+    for edge in (1, 3):
+        slope = float(np.median((boxes[second, edge] - boxes[first, edge]) / (even[second] - even[first])))
+        straight[:, edge] = slope * even + np.median(boxes[:, edge] - slope * even)
+    return straight
 
 
 def row_region(boxes: np.ndarray) -> np.ndarray:
@@ -165,12 +235,13 @@ def _look(
     region: np.ndarray,
     digits: str,
     models: Models,
+    min_score: float = MEAN_SCORE,
 ) -> Alignment | None:
     """Returns the alignment in a region (4,) xyxy, in shares of the window, its boxes in shares of the window too."""
     picture = rectify_window(photo, box_corners(region, corners), models.stage2_size)
     outputs = models.stage2(picture[None])
     found = align_candidates(outputs["boxes"][0], outputs["class_scores"][0], digits)
-    if found is None:
+    if found is None or found.score < min_score:
         return None
     scale = np.tile(region[2:] - region[:2], 2)
     return dataclasses.replace(found, boxes=found.boxes * scale + np.tile(region[:2], 2))

@@ -10,7 +10,13 @@ from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CL
 from deploy.recognition.exported_models import Models
 from deploy.recognition.geometry import box_corners
 from retinanet.datasets.importers.chongqing import even_boxes, one_of
-from retinanet.datasets.importers.reading_alignment import UNKNOWN, Alignment, align_window, row_region
+from retinanet.datasets.importers.reading_alignment import (
+    Alignment,
+    align_window,
+    places_of,
+    row_region,
+    straightened,
+)
 from retinanet.datasets.records import LabelledBox, LabelledPhoto, LabelledWindow
 
 # A run of known digits beside one that nobody can tell serves if it is as long as this.
@@ -60,6 +66,8 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
         return []
     whole = len(chosen) == len(digits)
     found = dataclasses.replace(found, boxes=found.boxes[chosen], places=tuple(found.places[index] for index in chosen))
+    if window.label == "digital":
+        found = dataclasses.replace(found, boxes=_even_cells(found, reading))
     labelled = boxes_of(found, reading, window.label == "digital", shows_comma)
     boxes = tuple(LabelledBox(box_corners(box, window.outline), label) for box, label in labelled)
     text = "".join(digits[place] for place in found.places)
@@ -85,8 +93,8 @@ def longest_run(places: Sequence[int]) -> list[int]:
 
 def evenly_spaced(digits: str) -> Alignment:
     """Returns the boxes of wheels that stand evenly in their window, those of the reading's known digits."""
-    places = [place for place, digit in enumerate(digits) if digit != UNKNOWN]
-    return Alignment(even_boxes(len(digits))[places], tuple(places), 0.0)
+    places = places_of(digits)
+    return Alignment(even_boxes(len(digits))[list(places)], places, 0.0)
 
 
 def boxes_of(found: Alignment, reading: str, digital: bool, shows_comma: bool = True) -> list[tuple[np.ndarray, str]]:
@@ -120,6 +128,14 @@ def boxes_of(found: Alignment, reading: str, digital: bool, shows_comma: bool = 
         half = POINT_WIDTH / 2 * (after[0][0] + after[0][2] - before[-1][0] - before[-1][2]) / 2
         labelled.append((np.array([middle - half, bottom - 0.15 * heights[0], middle + half, bottom]), POINT_CLASS))
     return labelled
+
+
+def _even_cells(found: Alignment, reading: str) -> np.ndarray:
+    """Returns the boxes of a display's digits straightened, those before the comma and behind it by themselves."""
+    comma = reading.index(",") if "," in reading else len(reading)
+    whole = sum(place < comma for place in found.places)
+    parts = slice(0, whole), slice(whole, None)
+    return np.concatenate([straightened(found.boxes[part], found.places[part]) for part in parts])
 
 
 def _region(found: Alignment, whole: bool) -> np.ndarray:

@@ -19,7 +19,7 @@ FILLS = {
 TALL_ASPECTS, SMALLEST_ASPECT, LARGEST_ASPECT = (1.4, 2.3), 1.4, 9.2
 DIGIT_COUNTS = {4: 0.06, 5: 0.26, 6: 0.2, 7: 0.18, 8: 0.3}
 DECIMALS = {0: 0.32, 1: 0.16, 2: 0.34, 3: 0.14, 4: 0.04}
-SMALL_SHARE, FAINT_SHARE = 0.35, 0.12
+SMALL_SHARE, FAINT_SHARE = 0.5, 0.12
 # Without a visible point, decimals that look no different are not a fraction for anybody who looks.
 POINT_SHARE_BESIDE_SMALL = 0.75
 

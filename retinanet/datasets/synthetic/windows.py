@@ -21,7 +21,7 @@ LAYOUTS = {
 # Of the counters whose wheels all look alike, unframed, so many have no fraction, whatever LAYOUTS says.
 PLAIN_WHOLE_SHARE = 0.8
 
-DISPLAY_SHARE = 0.25
+DISPLAY_SHARE = 0.4
 
 # What of a wheel's height at each end its box leaves out.
 BOX_INSET = 0.025
