@@ -114,7 +114,8 @@ def scaled_steps(devices):
     found = []
     for overflows in (True, False, False):
         devices.strategy.run(step, args=(tf.constant(overflows),))
-        found.append([float(weight.numpy()[0]), int(optimizer.iterations), float(optimizer.dynamic_scale.numpy())])
+        values = (weight, optimizer.iterations, optimizer.dynamic_scale)
+        found.append([float(np.ravel(value.numpy())[0]) for value in values])
     return found
 
 
