@@ -34,8 +34,9 @@ def measured(arguments: argparse.Namespace, devices, batch_size: int) -> Iterato
     from retinanet.training.schedule import compile_model
 
     defaults = {1: STAGE1_TRAINING, 2: STAGE2_TRAINING}[arguments.stage]
+    model_class = MODELS[arguments.stage]
     with devices.scope():
-        model = MODELS[arguments.stage]()
+        model = model_class(model_class.default_config)
         compile_model(model, defaults, arguments.steps + 2, scales_loss=devices.precision == cards.FLOAT16)
 
     def batches(share):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,8 +95,6 @@ def train(run: TrainingRun) -> Path:
     with devices.scope():
         compile_model(model, config, batches.steps, scales_loss=devices.precision == FLOAT16)
     print("compiling the training step, about half a minute", flush=True)
-    # KerasCV names its input and is given the pictures alone, as its own documentation does.
-    warnings.filterwarnings("ignore", message="The structure of `inputs` doesn't match")
     devices.check_alike(config, run.seed, batches.count, devices.precision, model.get_weights())
     model.fit(
         batches.training,

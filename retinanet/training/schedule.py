@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import keras
 
@@ -47,6 +48,8 @@ def compile_model(model: keras.Model, config: TrainingConfig, steps: int, scales
         steps: of an epoch.
         scales_loss: whether gradients are computed in float16, which underflows.
     """
+    # KerasCV names its input and is given the pictures alone, as its own documentation does.
+    warnings.filterwarnings("ignore", message=r"(?s).*The structure of `inputs` doesn't match")
     total = config.epochs * steps
     warmup = max(1, round(config.warmup_share * total))
     schedule = keras.optimizers.schedules.CosineDecay(

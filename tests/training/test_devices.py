@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LOSSES = ("loss", "val_loss", "box_loss", "classification_loss", "val_box_loss", "val_classification_loss")
 
 
+@pytest.fixture(autouse=True)
+def tiny_networks_can_be_read(monkeypatch):
+    monkeypatch.setitem(BACKBONES, "tiny", tiny_training.TINY)
+
+
 def start(mode, folder, **environment):
     """A process of tiny_training."""
     return subprocess.Popen(
@@ -74,7 +79,7 @@ def test_a_training_goes_on_with_another_number_of_devices(figures, folder):
     for name in ("one", "two"):
         state = load_model(folder / name / "stage1.keras", 1)
         assert state.training_state["epochs_done"] == 2 and int(state.optimizer.iterations) == 4
-        assert load_model(folder / name / "stage1_best.keras", 1).optimizer is None
+        assert not load_model(folder / name / "stage1_best.keras", 1).compiled
 
 
 def test_an_overflow_on_one_device_leaves_out_the_step_on_all(figures):
@@ -128,8 +133,7 @@ def test_another_worker_that_is_gone_is_one_line():
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 @pytest.mark.parametrize("stage", [1, 2])
-def test_layers_compute_in_half_and_predictions_are_whole(monkeypatch, stage, precision, tmp_path):
-    monkeypatch.setitem(BACKBONES, "tiny", tiny_training.TINY)
+def test_layers_compute_in_half_and_predictions_are_whole(stage, precision, tmp_path):
     config = tiny_training.tiny_config(stage)
     exact = MODELS[stage](config)
     with Devices(tf.distribute.get_strategy(), ("CPU:0",), precision=precision).scope():
