@@ -12,10 +12,10 @@ import tensorflow as tf
 from deploy.recognition.errors import UserError
 from retinanet.datasets.input_pipeline import WHOLE, Share
 from retinanet.models.precision import computed_in
-from retinanet.training.cards import AUTO, FLOAT32, Card, choose_precision
+from retinanet.training.cards import AUTO, BFLOAT16, FLOAT16, FLOAT32, Card, choose_precision
 from retinanet.training.cluster import Cluster
 
-_POLICIES = {kind: FLOAT32 if kind == FLOAT32 else f"mixed_{kind}" for kind in ("float32", "float16", "bfloat16")}
+_POLICIES = {FLOAT32: FLOAT32, FLOAT16: "mixed_float16", BFLOAT16: "mixed_bfloat16"}
 # what CUDA, cuDNN and cuBLAS say, in errors of other kinds too
 _NO_MEMORY = ("out of memory", "OUT_OF_MEMORY", "ALLOC_FAILED")
 _GONE = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
@@ -104,6 +104,7 @@ def all_devices(cluster: Cluster, mixed_precision: str = AUTO) -> Devices:
         UserError: a card cannot be used or lacks the precision, the cluster's address cannot be served, or there are
             several devices for another backend than TensorFlow.
     """
+    workers = len(cluster.addresses)
     cards = tf.config.list_physical_devices("GPU")
     precision = choose_precision(mixed_precision, [_card(card) for card in cards])
     try:
@@ -111,14 +112,17 @@ def all_devices(cluster: Cluster, mixed_precision: str = AUTO) -> Devices:
             # several processes may share a card, each takes what it needs
             if not tf.config.experimental.get_memory_growth(card):
                 tf.config.experimental.set_memory_growth(card, True)
-        # before anything runs on a device
-        strategy = tf.distribute.MultiWorkerMirroredStrategy() if len(cluster.addresses) > 1 else None
+        strategy = None
+        if workers > 1:
+            print(f"worker {cluster.index} of 0 to {workers - 1}: waiting for the others", flush=True)
+            # before anything runs on a device
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
         found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     except (tf.errors.OpError, RuntimeError) as error:
         advice = "free its memory, or leave it out with CUDA_VISIBLE_DEVICES"
-        if len(cluster.addresses) > 1:
+        if workers > 1:
             advice = f"is {cluster.addresses[cluster.index]} this machine's, and free?"
-        raise UserError(f"the devices cannot be used: {_first_line(error)}; {advice}") from error
+        raise UserError(f"the devices cannot be used: {_cause(error)}; {advice}") from error
     names = [":".join(device.name.split(":")[-2:]) for device in found]
     if (len(names) > 1 or strategy) and keras.backend.backend() != "tensorflow":
         raise UserError(
@@ -145,12 +149,12 @@ def device_errors() -> Iterator[None]:
         text = str(error)
         if isinstance(error, tf.errors.ResourceExhaustedError) or any(sign in text for sign in _NO_MEMORY):
             raise UserError(
-                f"the memory does not suffice ({_first_line(error)}); give a smaller --batch_size, or free what other "
+                f"the memory does not suffice ({_cause(error)}); give a smaller --batch_size, or free what other "
                 "programs hold"
             ) from error
         if isinstance(error, _GONE):
             raise UserError(
-                f"another worker has ended or cannot be reached ({_first_line(error)}); start all of them again with "
+                f"another worker has ended or cannot be reached ({_cause(error)}); start all of them again with "
                 "--resume_training True"
             ) from error
         raise
@@ -161,6 +165,8 @@ def _card(device) -> Card:
     return Card(details.get("device_name", device.name), details.get("compute_capability"))
 
 
-def _first_line(error: Exception) -> str:
-    text = getattr(error, "message", None) or str(error) or repr(error)
-    return text.strip().splitlines()[0][:200]
+def _cause(error: Exception) -> str:
+    """Returns the line of a message that tells what happened, without where in the graph it did."""
+    lines = (line.strip() for line in str(error).splitlines())
+    where = ("Graph execution error", "Detected at node", "File ")
+    return next((line for line in lines if line and not line.startswith(where)), repr(error))[:200]

@@ -49,7 +49,7 @@ def compile_model(model: keras.Model, config: TrainingConfig, steps: int, scales
         scales_loss: whether gradients are computed in float16, which underflows.
     """
     # KerasCV names its input and is given the pictures alone, as its own documentation does.
-    warnings.filterwarnings("ignore", message=r"(?s).*The structure of `inputs` doesn't match")
+    warnings.filterwarnings("ignore", message="The structure of `inputs` doesn't match")
     total = config.epochs * steps
     warmup = max(1, round(config.warmup_share * total))
     schedule = keras.optimizers.schedules.CosineDecay(
