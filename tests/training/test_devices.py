@@ -50,6 +50,8 @@ def ended(*processes):
     finally:
         for process in processes:
             process.kill()
+            process.wait()
+            process.stdout.close()
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(written)[-4000:]
     return written
 
