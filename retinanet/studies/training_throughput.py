@@ -3,7 +3,8 @@
     python -m retinanet.studies.training_throughput --stage 2 --dataset_path datasets/mbarira
 
 *Examples alone* are read and augmented and thrown away, *training alone* sees one batch again and again, *both* is what
-a training does. Where both is near the first and far from the second, the devices wait for examples.
+a training does. Where both is near the first and far from the second, the devices wait for examples. The processor time
+counts all cores, and does not depend on what else the machine does.
 """
 
 import argparse
@@ -18,17 +19,21 @@ from retinanet.training import cards
 from retinanet.training.cluster import cluster_of
 
 
-def examples_a_second(step: Callable[[], object], steps: int, batch_size: int) -> float:
-    """Returns how many examples a second go through a step, which takes a batch; the first step does not count."""
+def throughput(step: Callable[[], object], steps: int, batch_size: int) -> tuple[float, float]:
+    """Returns (examples a second, milliseconds of this process's processor time an example) of a step.
+
+    A step takes a batch; the first one does not count.
+    """
     step()
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     for _ in range(steps):
         step()
-    return steps * batch_size / (time.perf_counter() - start)
+    examples = steps * batch_size
+    return examples / (time.perf_counter() - start), 1000 * (time.process_time() - processor) / examples
 
 
-def measured(arguments: argparse.Namespace, devices, batch_size: int) -> Iterator[tuple[str, float]]:
-    """Yields what is measured, in words, with its examples a second."""
+def measured(arguments: argparse.Namespace, devices, batch_size: int) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yields what is measured, in words, with its `throughput`."""
     from retinanet.datasets.input_pipeline import training_batches
     from retinanet.models.stages import MODELS
     from retinanet.training.schedule import compile_model
@@ -43,11 +48,11 @@ def measured(arguments: argparse.Namespace, devices, batch_size: int) -> Iterato
         return training_batches(arguments.dataset_path, model.model_config, batch_size, 0, share)[0]
 
     examples = iter(devices.distributed(batches))
-    yield "examples alone", examples_a_second(lambda: next(examples), arguments.steps, batch_size)
+    yield "examples alone", throughput(lambda: next(examples), arguments.steps, batch_size)
     model.make_train_function()
     again = iter(devices.distributed(lambda share: batches(share).take(share.replicas).cache()))
-    yield "training alone", examples_a_second(lambda: model.train_function(again), arguments.steps, batch_size)
-    yield "both", examples_a_second(lambda: model.train_function(examples), arguments.steps, batch_size)
+    yield "training alone", throughput(lambda: model.train_function(again), arguments.steps, batch_size)
+    yield "both", throughput(lambda: model.train_function(examples), arguments.steps, batch_size)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -66,9 +71,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     devices = all_devices(cluster, arguments.mixed_precision)
     batch_size = arguments.batch_size or STAGE1_TRAINING.batch_size * devices.count
     with device_errors():
-        rows = [[name, f"{rate:.1f}"] for name, rate in measured(arguments, devices, batch_size)]
+        rows = [
+            [name, f"{rate:.1f}", f"{milliseconds:.1f}"]
+            for name, (rate, milliseconds) in measured(arguments, devices, batch_size)
+        ]
     print(f"{devices}, stage {arguments.stage}, {batch_size} examples a step\n")
-    print(markdown([["", "examples a second"], *rows]))
+    print(markdown([["", "examples a second", "processor time an example, ms"], *rows]))
 
 
 if __name__ == "__main__":

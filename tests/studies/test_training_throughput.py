@@ -15,7 +15,8 @@ def test_the_first_step_does_not_count(monkeypatch):
         now += next(durations)
 
     monkeypatch.setattr(training_throughput.time, "perf_counter", lambda: now)
-    assert training_throughput.examples_a_second(step, 3, 8) == pytest.approx(12)
+    monkeypatch.setattr(training_throughput.time, "process_time", lambda: 3 * now)
+    assert training_throughput.throughput(step, 3, 8) == pytest.approx((12, 250))
 
 
 def test_table(monkeypatch, tmp_path, capsys):
@@ -26,6 +27,6 @@ def test_table(monkeypatch, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1 device (CPU:0), float32, stage 2, 4 examples a step"
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-    assert cells[0][1] == "examples a second"
+    assert cells[0][1:] == ["examples a second", "processor time an example, ms"]
     assert [row[0] for row in cells[2:5]] == ["examples alone", "training alone", "both"]
-    assert all(float(row[1]) > 0 for row in cells[2:5])
+    assert all(float(row[1]) > 0 and float(row[2]) > 0 for row in cells[2:5])
