@@ -12,6 +12,7 @@ NEED_KERAS = (
     "serving",
     "training",
     "datasets/test_builders.py",
+    "datasets/test_shares.py",
     "datasets/test_sources.py",
     "evaluation/test_recognition_rate.py",
     "evaluation/test_stage1.py",

@@ -1,12 +1,14 @@
 """Batches for training and validation, from the TensorFlow Datasets of both stages."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from deploy.recognition.classes import POINT_CLASS, STAGE2_CLASSES
+from deploy.recognition.machine import cores
 from retinanet.config import ModelConfig
 from retinanet.datasets import augmentation
 from retinanet.datasets.loading import load_split
@@ -24,11 +26,35 @@ MIN_DIGIT_SIZE = (22, 46)
 UPSIDE_DOWN_SHARE = 0.08
 
 
-def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int):
-    """Returns (tf.data.Dataset of augmented (images, labels) batches, examples in it).
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of every batch that one process takes.
 
-    The last, short batch is left out. Images are float32 (batch, height, width, 3), 0..255; labels as the model of the
-    stage takes them.
+    Attributes:
+        workers: processes that take equal parts.
+        worker: this one's number among them, from 0.
+        replicas: devices of this process; a batch comes as so many equal ones, one after the other.
+    """
+
+    workers: int = 1
+    worker: int = 0
+    replicas: int = 1
+
+    @property
+    def parts(self) -> int:
+        """Returns the number of equal parts of a batch, one for each device of all processes."""
+        return self.workers * self.replicas
+
+
+WHOLE = Share()
+
+
+def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, seed: int, share: Share = WHOLE):
+    """Returns (tf.data.Dataset of augmented (images, labels) batches, examples in those of all processes).
+
+    All processes together see what one would see, in batches of `batch_size`, augmented alike; none prepares examples
+    of another. The last, short batch is left out. Images are float32 (batch, height, width, 3), 0..255; labels as the
+    model of the stage takes them.
 
     Raises:
         UserError: a path holds no dataset of this stage, or the training split is empty.
@@ -38,15 +64,21 @@ def training_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int
     raw, count = load_split(paths, config.stage, "train", decode_images=False)
     numbers = tf.data.Dataset.counter()
     shuffled = raw.shuffle(min(count, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
-    examples = tf.data.Dataset.zip(shuffled, numbers)
-    batches = _batches(examples, config, batch_size, _MAKERS[config.stage].augmented, seed, drop_remainder=True)
-    return batches.apply(tf.data.experimental.assert_cardinality(count // batch_size)), count
+    steps = count // batch_size
+    examples = tf.data.Dataset.zip(shuffled, numbers).take(steps * batch_size)
+    own = examples.filter(lambda _, number: number % share.workers == share.worker)
+    batches = _batches(own, config, batch_size, _MAKERS[config.stage].augmented, seed, share, whole=True)
+    return batches.apply(tf.data.experimental.assert_cardinality(steps * share.replicas)), count
 
 
-def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: int, split: str, limit: int):
+def validation_batches(
+    paths: Sequence[Path], config: ModelConfig, batch_size: int, split: str, limit: int, share: Share = WHOLE
+):
     """Returns (tf.data.Dataset of unchanged (images, labels) batches, examples in it) of at most `limit` examples.
 
-    Stage 1 sees each photo whole, turned by 0, 90, 180 or 270 degrees in turn.
+    Stage 1 sees each photo whole, turned by 0, 90, 180 or 270 degrees in turn. The last batch may be short. Of several
+    devices each has as many examples in it, so that some examples at the end may be left out; the examples counted are
+    those of all processes.
 
     Raises:
         UserError: a path holds no dataset of this stage, or the split is empty.
@@ -56,11 +88,13 @@ def validation_batches(paths: Sequence[Path], config: ModelConfig, batch_size: i
     raw, count = load_split(paths, config.stage, split, decode_images=False)
     every = max(1, -(-count // limit))
     numbered = tf.data.Dataset.zip(raw, tf.data.Dataset.counter())
-    chosen = numbered.filter(lambda _, number: number % every == 0)
-    batches = _batches(chosen, config, batch_size, _MAKERS[config.stage].plain, 0, drop_remainder=False)
     chosen_count = -(-count // every)
+    chosen_count -= chosen_count % share.parts
+    chosen = numbered.filter(lambda _, number: number % every == 0).take(chosen_count)
+    own = chosen.filter(lambda _, number: number // every % share.workers == share.worker)
+    batches = _batches(own, config, batch_size, _MAKERS[config.stage].plain, 0, share, whole=False)
     steps = -(-chosen_count // batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps)), chosen_count
+    return batches.apply(tf.data.experimental.assert_cardinality(steps * share.replicas)), chosen_count
 
 
 def window_corners(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -74,7 +108,7 @@ def window_corners(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
     return corners * [image.shape[1], image.shape[0]]
 
 
-def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, drop_remainder: bool):
+def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed: int, share: Share, whole: bool):
     import tensorflow as tf
 
     schema = SCHEMAS[config.stage]
@@ -93,8 +127,20 @@ def _batches(examples, config: ModelConfig, batch_size: int, make_example, seed:
         shapes = tf.ensure_shape(shapes, (schema.most_objects, *schema.shape))
         return picture, {schema.shape_name: shapes, "classes": classes}
 
-    mapped = examples.map(load, num_parallel_calls=2)
-    return mapped.batch(batch_size, drop_remainder=drop_remainder).prefetch(2)
+    mapped = examples.map(load, num_parallel_calls=cores())
+    # with whole batches alone their size is known to the graph
+    batches = mapped.batch(batch_size // share.workers, drop_remainder=whole)
+    if share.replicas > 1:
+        parts = functools.partial(tf.nest.map_structure, functools.partial(_parts, count=share.replicas))
+        batches = batches.map(lambda *batch: parts(batch)).unbatch()
+    return batches.prefetch(2 * share.replicas)
+
+
+def _parts(values, count: int):
+    """Returns a batch (n, ...) as so many equal ones, (count, n / count, ...)."""
+    import tensorflow as tf
+
+    return tf.reshape(values, (count, -1, *values.shape[1:]))
 
 
 def _augmented_stage1(random, image, boxes, labels, config):

@@ -1,9 +1,11 @@
 """Saving and loading of `.keras` files: whole states, written so that no kill can damage them."""
 
+import contextlib
 import json
 import math
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -12,6 +14,8 @@ from deploy.recognition.errors import UserError
 from retinanet.config import MODEL_CONFIGS, ModelConfig
 from retinanet.files import write_then_move
 from retinanet.models.backbones import BACKBONES
+from retinanet.models.half_weights import store_half
+from retinanet.models.optimizers import LossScaling
 from retinanet.models.stages import MODELS
 
 CONFIG_FILE = "config.json"
@@ -22,8 +26,16 @@ MOST_PIXELS_A_SIDE = 4096
 _UNFIT = (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError, ImportError)
 
 
-def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = True) -> None:
+def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = True, half: bool = False) -> None:
     """Writes a `.keras` file beside its place and then moves it there, so that a kill leaves the old one whole.
+
+    The file is the same whatever the model was trained in: a factor on the loss, which float16 needs, is left out.
+
+    Args:
+        model: of either stage.
+        path: of the file; the folders above it are made.
+        include_optimizer: whether it is a state that a training goes on from.
+        half: whether weights are stored as float16.
 
     Raises:
         UserError: it cannot be written; nothing of it is left then.
@@ -35,12 +47,27 @@ def save_atomically(model: keras.Model, path: Path, include_optimizer: bool = Tr
         model.set_weights(weights)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with write_then_move(path) as unfinished:
+        with write_then_move(path) as unfinished, _without_loss_scaling(model):
             model.save(unfinished)
+            if half:
+                store_half(unfinished)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written: {error.strerror or error}; what stood there before is as it was"
         ) from error
+
+
+@contextlib.contextmanager
+def _without_loss_scaling(model: keras.Model) -> Iterator[None]:
+    optimizer = getattr(model, "optimizer", None)
+    if not isinstance(optimizer, LossScaling):
+        yield
+        return
+    model.optimizer = optimizer.inner_optimizer
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def load_model(path: Path, stage: int) -> keras.Model:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from retinanet.config import ModelConfig
+from retinanet.models.precision import FLOAT32, computed_in
 
 
 @keras.saving.register_keras_serializable("meter_reader")
@@ -64,7 +65,8 @@ class PredictionHead(keras.layers.Layer):
     """Convolutions that predict `output_filters` numbers at each place; KerasCV's head, in any width.
 
     `prior` is the score that every class starts from: 0.01 keeps the thousands of background anchors from drowning
-    the first steps (Lin et al., 2017, Focal Loss, section 4.1); `None` starts from zero.
+    the first steps (Lin et al., 2017, Focal Loss, section 4.1); `None` starts from zero. Predictions are float32 in any
+    policy: they are what losses and boxes are computed from.
     """
 
     def __init__(self, output_filters: int, channels: int, num_layers: int, prior: float | None = None, **kwargs):
@@ -83,6 +85,7 @@ class PredictionHead(keras.layers.Layer):
             3,
             padding="same",
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            dtype=FLOAT32,
             bias_initializer=keras.initializers.Constant(bias),
         )
 
@@ -143,6 +146,6 @@ def anchor_boxes(config: ModelConfig) -> np.ndarray:
     """Returns all anchor boxes (anchors, 4) float32, xyxy in pixels, in the order of the heads' predictions."""
     import tensorflow as tf
 
-    with tf.init_scope():  # constants, also when asked for while a graph is traced
+    with computed_in(FLOAT32), tf.init_scope():  # constants, also when asked for while a graph is traced
         levels = anchor_generator(config)(image_shape=(config.input_height, config.input_width, 3))
         return np.concatenate([ops.convert_to_numpy(boxes) for boxes in levels.values()])

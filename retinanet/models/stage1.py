@@ -10,6 +10,8 @@ from deploy.recognition.suppression import CANDIDATES, MIN_SCORE, OVERLAP, Suppr
 from retinanet.config import STAGE1, ModelConfig
 from retinanet.models.backbones import pyramid_backbone
 from retinanet.models.layers import FeaturePyramid, anchor_boxes, prediction_heads
+from retinanet.models.precision import FLOAT32, computed_in
+from retinanet.models.replicas import sum_over_replicas
 from retinanet.models.trainable import TrainableModel
 from retinanet.models.window_targets import decode_windows, encode_windows
 
@@ -55,21 +57,23 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
             model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
         )
         classification_head, box_head = prediction_heads(model_config, BOX_NUMBERS + 1)
-        images = keras.Input(backbone.input_shape[1:], name="images")
-        levels = feature_pyramid(backbone(images))
-        count = len(model_config.class_names)
-        classification = [keras.layers.Reshape((-1, count))(classification_head(level)) for level in levels]
-        box = [keras.layers.Reshape((-1, BOX_NUMBERS + 1))(box_head(level)) for level in levels]
-        box = keras.layers.Concatenate(axis=1, name="box")(box)
-        super().__init__(
-            inputs=images,
-            outputs={
-                "box": box[..., :BOX_NUMBERS],
-                "half_turn": box[..., BOX_NUMBERS],
-                "classification": keras.layers.Concatenate(axis=1, name="classification")(classification),
-            },
-            **kwargs,
-        )
+        # what only hands numbers on would round them in a mixed policy
+        with computed_in(FLOAT32):
+            images = keras.Input(backbone.input_shape[1:], name="images")
+            levels = feature_pyramid(backbone(images))
+            count = len(model_config.class_names)
+            classification = [keras.layers.Reshape((-1, count))(classification_head(level)) for level in levels]
+            box = [keras.layers.Reshape((-1, BOX_NUMBERS + 1))(box_head(level)) for level in levels]
+            box = keras.layers.Concatenate(axis=1, name="box")(box)
+            super().__init__(
+                inputs=images,
+                outputs={
+                    "box": box[..., :BOX_NUMBERS],
+                    "half_turn": box[..., BOX_NUMBERS],
+                    "classification": keras.layers.Concatenate(axis=1, name="classification")(classification),
+                },
+                **kwargs,
+            )
         self.model_config = model_config
         self.anchors = anchor_boxes(model_config)
         self.anchor_strides = anchor_strides(model_config)
@@ -77,12 +81,10 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
         self.box_loss = keras_cv.losses.SmoothL1Loss(reduction="sum")
         self.half_turn_loss = keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
 
-    def compile(self, optimizer, **kwargs):
-        """Compiles; the losses are the stage's own."""
-        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Returns the sum of all losses, each divided by the number of positive anchors.
+        """Returns the sum of all losses, each divided by the number of positive anchors in the whole batch.
+
+        A device that sees a share of the batch returns its share of that sum.
 
         Focal loss for the classes, smooth L1 for box and corners, the latter against the nearer of both ways up, and
         binary cross-entropy for which of them it was.
@@ -90,7 +92,7 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
         deltas, classes = encode_windows(y["corners"], y["classes"], self.anchors, self.anchor_strides)
         positive = ops.cast(classes >= 0, "float32")
         counted = ops.cast(classes > -1.5, "float32")
-        normalizer = ops.maximum(ops.sum(positive), 1.0)
+        normalizer = ops.maximum(sum_over_replicas(ops.sum(positive)), 1.0)
         labels = ops.one_hot(ops.cast(classes, "int32"), len(self.model_config.class_names), dtype="float32")
         classification = self.classification_loss(labels, y_pred["classification"], sample_weight=counted)
         deltas, turned = nearer_way_up(deltas, y_pred["box"])

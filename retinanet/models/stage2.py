@@ -10,6 +10,8 @@ from deploy.recognition.suppression import CANDIDATES, MIN_SCORE, OVERLAP, Suppr
 from retinanet.config import STAGE2, ModelConfig
 from retinanet.models.backbones import pyramid_backbone
 from retinanet.models.layers import FeaturePyramid, anchor_boxes, anchor_generator, prediction_heads
+from retinanet.models.precision import FLOAT32, computed_in
+from retinanet.models.replicas import replica_count, sum_over_replicas
 from retinanet.models.trainable import TrainableModel
 
 # KerasCV's RetinaNet encodes box deltas (y, x, height, width) in these units, whatever its label encoder says.
@@ -35,6 +37,16 @@ SUPPRESSION = Suppression(
 )
 
 
+class _LossMean(keras.metrics.Mean):
+    """The mean of a part of the loss; no part of the files."""
+
+    def save_own_variables(self, store):
+        pass
+
+    def load_own_variables(self, store):
+        pass
+
+
 @keras.saving.register_keras_serializable("meter_reader")
 class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
     """KerasCV's RetinaNet with a light backbone, a slim pyramid and slim heads.
@@ -50,36 +62,52 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
 
     def __init__(self, model_config: ModelConfig = STAGE2, backbone_weights: str | None = None, **kwargs):
         classification_head, box_head = prediction_heads(model_config, numbers_per_anchor=4)
-        label_encoder = keras_cv.models.retinanet.LabelEncoder(
-            bounding_box_format="xyxy",
-            anchor_generator=anchor_generator(model_config),
-            positive_threshold=POSITIVE_IOU,
-            negative_threshold=NEGATIVE_IOU,
-            box_variance=BOX_VARIANCE,
+        backbone = pyramid_backbone(model_config, backbone_weights)
+        feature_pyramid = FeaturePyramid(
+            model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
         )
-        super().__init__(
-            backbone=pyramid_backbone(model_config, backbone_weights),
-            num_classes=len(model_config.class_names),
-            bounding_box_format="xyxy",
-            label_encoder=label_encoder,
-            feature_pyramid=FeaturePyramid(
-                model_config.pyramid_channels, len(model_config.strides), name="feature_pyramid"
-            ),
-            classification_head=classification_head,
-            box_head=box_head,
-            **kwargs,
-        )
+        # labels, and what only hands numbers on, would be rounded in a mixed policy
+        with computed_in(FLOAT32):
+            label_encoder = keras_cv.models.retinanet.LabelEncoder(
+                bounding_box_format="xyxy",
+                anchor_generator=anchor_generator(model_config),
+                positive_threshold=POSITIVE_IOU,
+                negative_threshold=NEGATIVE_IOU,
+                box_variance=BOX_VARIANCE,
+            )
+            super().__init__(
+                backbone=backbone,
+                num_classes=len(model_config.class_names),
+                bounding_box_format="xyxy",
+                label_encoder=label_encoder,
+                feature_pyramid=feature_pyramid,
+                classification_head=classification_head,
+                box_head=box_head,
+                **kwargs,
+            )
         self.model_config = model_config
+        self.classification_loss = keras_cv.losses.FocalLoss(from_logits=True, reduction="sum")
+        self.box_loss = keras_cv.losses.SmoothL1Loss(reduction="sum")
+        self.loss_means = {name: _LossMean(name=f"{name}_loss") for name in ("box", "classification")}
 
-    def compile(self, optimizer, **kwargs):
-        """Compiles with the losses of RetinaNet: focal for the classes, smooth L1 for the boxes."""
-        super().compile(
-            optimizer=optimizer,
-            classification_loss=keras_cv.losses.FocalLoss(from_logits=True, reduction="sum"),
-            box_loss=keras_cv.losses.SmoothL1Loss(reduction="sum"),
-            jit_compile=False,
-            **kwargs,
-        )
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the sum of both losses of RetinaNet, divided by the number of positive anchors in the whole batch.
+
+        A device that sees a share of the batch returns its share of that sum; KerasCV would count the anchors of the
+        share alone. Without any positive anchor the loss is zero, as KerasCV has it.
+        """
+        boxes, classes = self.label_encoder(x, y)
+        positive = ops.cast(classes > -1.0, "float32")
+        counted = ops.cast(classes != -2.0, "float32")
+        share = ops.divide_no_nan(1.0, sum_over_replicas(ops.sum(positive)))
+        labels = ops.one_hot(ops.cast(classes, "int32"), self.num_classes, dtype="float32")
+        losses = {
+            "box": self.box_loss(boxes, y_pred["box"], sample_weight=share * positive),
+            "classification": self.classification_loss(labels, y_pred["classification"], sample_weight=share * counted),
+        }
+        for name, loss in losses.items():
+            self.loss_means[name].update_state(loss * replica_count(), sample_weight=ops.shape(boxes)[0])
+        return losses["box"] + losses["classification"]
 
     def forward(self, images):
         """Returns the raw predictions; KerasCV's network takes its input by name."""

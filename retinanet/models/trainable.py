@@ -8,6 +8,7 @@ import numpy as np
 
 from deploy.recognition.suppression import Suppression
 from retinanet.config import ModelConfig
+from retinanet.models import optimizers, replicas
 
 if TYPE_CHECKING:
     from keras import Model as _Model
@@ -58,15 +59,35 @@ class TrainableModel(_Model):
         """Returns what `find` takes, with a batch in front, from the raw predictions, as tensors."""
         raise NotImplementedError
 
+    def compile(self, optimizer, **kwargs):
+        """Compiles with the stage's own losses; an optimizer that is to scale the loss does so already.
+
+        Within the scope of a `tf.distribute` strategy for a training on its devices.
+        """
+        keras.Model.compile(self, optimizer=optimizer, jit_compile=False, auto_scale_loss=False, **kwargs)
+        replicas.synchronize_normalization(self)
+        optimizer.build(self.trainable_variables)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Returns the figures of a step, as arrays of one number where Keras takes the mean over several workers."""
+        figures = keras.Model.compute_metrics(self, x, y, y_pred, sample_weight)
+        if replicas.trains_on_several_workers():
+            return {name: keras.ops.reshape(value, (1,)) for name, value in figures.items()}
+        return figures
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # All is built. Of several devices Keras would take a batch away from the first epoch to see its shape, and the
+        # mean of several workers' batches, which fails.
+        pass
+
     def get_compile_config(self) -> dict:
         """Returns the optimizer; the losses belong to the stage."""
         if not self.compiled:
             return {}
-        return {"optimizer": keras.optimizers.serialize(self.optimizer)}
+        return {"optimizer": optimizers.described(self.optimizer)}
 
     def compile_from_config(self, config: dict) -> None:
         """Compiles with the saved optimizer, whose variables Keras then loads."""
         if not config:
             return
-        self.compile(optimizer=keras.optimizers.deserialize(config["optimizer"]))
-        self.optimizer.build(self.trainable_variables)
+        self.compile(optimizer=optimizers.from_description(config["optimizer"]))

@@ -1,14 +1,15 @@
 """The command line of both training scripts."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from retinanet.cli import boolean, existing_path, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
-from retinanet.files import lock_file
-from retinanet.training import starts
+from retinanet.training import cards, starts
+from retinanet.training.cluster import cluster_of, place_of_state
 from retinanet.training.starts import ROOT
 
 
@@ -32,7 +33,8 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     parser.add_argument(
         "--learning_rate",
         type=positive_float,
-        help=f"peak of warm-up and cosine ({defaults.learning_rate})",
+        help=f"peak of warm-up and cosine ({defaults.learning_rate} for batches of {defaults.batch_size}, growing with "
+        "their square root)",
     )
     parser.add_argument(
         "--output",
@@ -50,9 +52,11 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         parser.error("--initial_weights: a resumed training goes on from --output; leave one of both out")
     start = arguments.initial_weights or starts.IMAGENET
     weights = None if arguments.resume_training else starts.weights_file(start, stage)
-    with lock_file(arguments.output, "training"):
-        print(_beginning(stage, arguments.output, arguments.resume_training, start), flush=True)
+    cluster = cluster_of(os.environ)
+    with place_of_state(arguments.output, arguments.logs, cluster) as (output, logs):
+        print(_beginning(stage, output, arguments.resume_training, start), flush=True)
         import_tensorflow()
+        from retinanet.training.devices import all_devices
         from retinanet.training.loop import TrainingRun, train
 
         tuned = ("epochs", "batch_size", "learning_rate")
@@ -61,16 +65,18 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
                 stage=stage,
                 dataset_paths=arguments.dataset_path,
                 validation_paths=arguments.validation_path or arguments.dataset_path,
-                output=arguments.output,
-                logs=arguments.logs,
+                output=output,
+                logs=logs,
                 resume=arguments.resume_training,
                 initial_weights=weights,
                 defaults=defaults,
+                devices=all_devices(cluster, arguments.mixed_precision),
                 given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},
                 seed=arguments.seed,
             )
         )
-    print(f"state: {arguments.output}\nbest weights: {best}")
+    if cluster.writes:
+        print(f"state: {arguments.output}\nbest weights: {best}")
 
 
 def _beginning(stage: int, output: Path, resume: bool, start: str) -> str:
@@ -112,7 +118,18 @@ def add_training_arguments(parser: argparse.ArgumentParser, stage: int, defaults
         metavar="P",
         help="datasets whose validation split is looked at after each epoch (default: those of --dataset_path)",
     )
-    parser.add_argument("--batch_size", type=positive_int, help=f"({defaults.batch_size})")
+    parser.add_argument(
+        "--batch_size",
+        type=positive_int,
+        help=f"examples a step, on all devices together ({defaults.batch_size} on each)",
+    )
+    parser.add_argument(
+        cards.OPTION,
+        choices=cards.CHOICES,
+        default=cards.AUTO,
+        help="numbers that layers compute in; weights stay float32 (auto: what all graphics cards multiply fast, "
+        "float32 on processors)",
+    )
     parser.add_argument(
         "--initial_weights",
         metavar="imagenet|shipped|none|FILE",

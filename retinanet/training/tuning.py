@@ -14,9 +14,10 @@ from deploy.recognition.errors import UserError
 from retinanet.datasets.loading import find_dataset, load_split
 from retinanet.files import lock_folder
 from retinanet.models.checkpoints import load_model
+from retinanet.training.callbacks import DivergedError
 from retinanet.training.epoch_metrics import METRICS
 from retinanet.training.hparams_log import log_experiment, log_trial
-from retinanet.training.loop import DivergedError, TrainingRequest, TrainingRun, train
+from retinanet.training.loop import TrainingRequest, TrainingRun, train
 from retinanet.training.starts import best_path
 from retinanet.training.trials import Trial
 
@@ -33,7 +34,7 @@ class Tuning(TrainingRequest):
     Attributes:
         learning_rates: the grid, each tried once.
         epochs: of each trial.
-        batch_size: examples a step.
+        batch_size: examples a step, on all devices together.
         overwrite: drop what stands in the folder of another tuning.
     """
 

@@ -1,13 +1,15 @@
 """The command line of both tuning scripts."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from retinanet.cli import boolean, import_tensorflow, positive_float, positive_int
 from retinanet.config import TrainingConfig
-from retinanet.training import starts
+from retinanet.training import cards, starts
+from retinanet.training.cluster import cluster_of, place_of_trials
 from retinanet.training.command_line import add_training_arguments
 from retinanet.training.starts import ROOT
 
@@ -23,26 +25,36 @@ def tune_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tra
     """
     arguments = parse_args(argv, stage, defaults, description)
     weights = starts.weights_file(arguments.initial_weights, stage)
+    cluster = cluster_of(os.environ)
     print(f"each trial of stage {stage} starts from {starts.told(arguments.initial_weights, stage)}", flush=True)
     import_tensorflow()
+    from retinanet.training.devices import all_devices
     from retinanet.training.trials import best_trial, table
     from retinanet.training.tuning import Tuning, tune
 
-    trials = tune(
-        Tuning(
-            stage=stage,
-            dataset_paths=arguments.dataset_path,
-            validation_paths=arguments.validation_path or arguments.dataset_path,
-            learning_rates=arguments.learning_rates,
-            epochs=arguments.epochs,
-            batch_size=arguments.batch_size,
-            logs=arguments.logs,
-            initial_weights=weights,
-            defaults=defaults,
-            seed=arguments.seed,
-            overwrite=arguments.overwrite,
+    devices = all_devices(cluster, arguments.mixed_precision)
+    arguments.batch_size = arguments.batch_size or defaults.batch_size * devices.count
+    with place_of_trials(arguments.logs, cluster) as logs:
+        # nothing is written before every process has its copy of the trials
+        devices.check_alike(arguments.learning_rates, arguments.epochs, arguments.batch_size)
+        trials = tune(
+            Tuning(
+                stage=stage,
+                dataset_paths=arguments.dataset_path,
+                validation_paths=arguments.validation_path or arguments.dataset_path,
+                learning_rates=arguments.learning_rates,
+                epochs=arguments.epochs,
+                batch_size=arguments.batch_size,
+                logs=logs,
+                initial_weights=weights,
+                defaults=defaults,
+                devices=devices,
+                seed=arguments.seed,
+                overwrite=arguments.overwrite,
+            )
         )
-    )
+    if not cluster.writes:
+        return
     best = best_trial(trials)
     print(f"\n{table(trials, stage)}\n\nbest learning rate: {best.learning_rate:g}; train with it:")
     print(f"  python train_stage{stage}.py {_training_arguments(arguments, defaults, best.learning_rate)}")
@@ -56,8 +68,7 @@ def parse_args(
     name = f"stage{stage}"
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_training_arguments(parser, stage, defaults)
-    # every trial starts anew, so none has a batch size of its own
-    parser.set_defaults(batch_size=defaults.batch_size, initial_weights=starts.IMAGENET)
+    parser.set_defaults(initial_weights=starts.IMAGENET)
     parser.add_argument(
         "--learning_rates",
         nargs="+",
@@ -97,6 +108,8 @@ def _training_arguments(arguments: argparse.Namespace, defaults: TrainingConfig,
         words += ["--validation_path", *map(str, arguments.validation_path)]
     if arguments.batch_size != defaults.batch_size:
         words += ["--batch_size", str(arguments.batch_size)]
+    if arguments.mixed_precision != cards.AUTO:
+        words += [cards.OPTION, arguments.mixed_precision]
     if arguments.initial_weights != starts.IMAGENET:
         words += ["--initial_weights", arguments.initial_weights]
     return shlex.join([*words, "--learning_rate", f"{rate:g}"])

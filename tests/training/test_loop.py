@@ -18,6 +18,9 @@ from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model, save_atomically
 from retinanet.models.stage1 import Stage1RetinaNet
 from retinanet.training import loop, starts
+from retinanet.training.cluster import Cluster
+from retinanet.training.devices import all_devices
+from tests.models.test_half_weights import stored_types
 
 TRAIN = {1: train_stage1.main, 2: train_stage2.main}
 OTHER_BACKBONE = next(name for name in BACKBONES if name not in (STAGE1.backbone, STAGE2.backbone))
@@ -56,6 +59,7 @@ def test_training_writes_state_best_weights_and_logs(trained):
     history = model.training_state["history"]
     assert len(history) == 1
     assert np.isfinite(history[0]["loss"]) and np.isfinite(history[0]["val_loss"])
+    assert stored_types(state)[0] == {"float32"} and "float16" not in stored_types(state)[1]
     best = state.with_name(f"stage{stage}_best.keras")
     assert best.stat().st_size < 0.5 * state.stat().st_size
     assert list((state.parent / "logs").rglob("events.out.tfevents*"))
@@ -116,6 +120,10 @@ def test_a_fresh_training_keeps_the_state_that_stands_there(trained, tmp_path, c
     contents = other.read_bytes(), (tmp_path / "state_best.keras").read_bytes()
     TRAIN[stage]([*arguments, "--output", str(other), "--epochs", "1", "--resume_training", "False"])
     first, *others = capsys.readouterr().out.splitlines()
+    assert (
+        "1 device (CPU:0), float32: 2 examples a step; learning rate 0.000354 = 0.001 x the square root of 2 / 16"
+        in (others)
+    )
     assert "compiling the training step, about half a minute" in others
     assert first == (
         f"stage {stage} starts from ImageNet weights of its backbone, efficientnet_lite0; what stands at {other} is "
@@ -138,6 +146,7 @@ def test_what_a_training_starts_from(monkeypatch, start, tmp_path):
         resume=False,
         initial_weights=starts.weights_file(start, 1),
         defaults=STAGE1_TRAINING,
+        devices=all_devices(Cluster()),
     )
     keras.utils.set_random_seed(1)
     model = loop._fresh_model(run)

@@ -1,5 +1,6 @@
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import tune_hyper_parameters_stage2
 from deploy.recognition.errors import UserError
 from retinanet.datasets import builders
 from retinanet.datasets.records import WindowCrop
-from retinanet.training import loop, tuning
-from retinanet.training.loop import DivergedError
+from retinanet.training import devices, loop, tuning
+from retinanet.training.callbacks import DivergedError
 from retinanet.training.trials import Trial, best_trial, table
 
 # KerasTuner asks for the thread's name the old way.
@@ -192,6 +193,19 @@ def test_bad_input(fake, arguments, dataset, tmp_path, capsys):
         assert stop.value.code == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "logs").exists()
+
+
+def test_each_device_takes_the_default_batch(fake, arguments, monkeypatch):
+    monkeypatch.setattr(devices, "all_devices", lambda *_: SimpleNamespace(count=4, check_alike=lambda *_: None))
+    with pytest.raises(UserError, match="8 training examples make no batch of 64"):
+        tune([argument for argument in arguments if argument not in ("--batch_size", "4")])
+    tune(arguments, "--epochs", "1")
+    assert {run.devices.count for run in fake.runs} == {4} and fake.runs[0].given["batch_size"] == 4
+
+
+def test_the_command_to_train_with_keeps_the_precision(fake, arguments, capsys):
+    tune(arguments, "--epochs", "1", "--mixed_precision", "float32")
+    assert "--batch_size 4 --mixed_precision float32 --learning_rate 1e-05" in capsys.readouterr().out
 
 
 def test_weights_of_the_other_stage(arguments):
