@@ -19,10 +19,10 @@ pytestmark = pytest.mark.images
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 # the list of packages, the models that it runs, and the most MiB that it may add to the base image
 IMAGES = {
-    "openvino": ("requirements-openvino.txt", OPENVINO, 560),
-    "onnx": ("requirements-onnx.txt", ONNX, 460),
-    "cpu": ("requirements-cpu.txt", SAVEDMODEL, 2000),
-    "cuda": ("requirements.txt", SAVEDMODEL, 7000),
+    "openvino": ("requirements-openvino.txt", OPENVINO, 520),
+    "onnx": ("requirements-onnx.txt", ONNX, 420),
+    "cpu": ("requirements-cpu.txt", SAVEDMODEL, 1880),
+    "cuda": ("requirements.txt", SAVEDMODEL, 6300),
 }
 CODE = ("recognition", "serving", "static", "models")
 
