@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"two workers, one of them killed: {args.photos / seconds:.1f} photos a second", flush=True)
         read_photos = [
             json.loads(line)["file"]
-            for file in (folder / "two").glob("*.jsonl")
+            for file in (folder / "two").glob("results-*.jsonl")
             for line in file.read_text().splitlines()
         ]
         lost, twice = args.photos - len(set(read_photos)), len(read_photos) - len(set(read_photos))
