@@ -1,6 +1,7 @@
 # make demo   reads the example photos: needs nothing but Python 3.11 and make
 # make test   runs the tests
 # make test-attacks  sends the running server what knocked it over once
+# make image-test  builds the container's images and runs them: needs root, buildah, debootstrap; IMAGES="openvino" for few
 # make bench  measures the time per stage with models of each format, beside RapidOCR; of your photos too: PHOTOS=FOLDER
 # Without TensorFlow, in an environment that is set up in seconds:
 # make lint       checks style and format
@@ -14,10 +15,12 @@ RUN := $(VENV)/bin/python
 MODELS := deploy/models/manifest.json
 PIP := $(RUN) -m pip install --disable-pip-version-check --require-virtualenv
 
+IMAGES ?= openvino onnx cpu cuda
+
 FAST := .venv-fast
 FAST_RUN := $(FAST)/bin/python
 
-.PHONY: demo test test-attacks lint types test-fast bench
+.PHONY: demo test test-attacks image-test lint types test-fast bench
 .DELETE_ON_ERROR:
 
 demo: $(MODELS)
@@ -33,6 +36,10 @@ test: $(VENV)/.requirements-dev $(MODELS)
 test-attacks: $(VENV)/.requirements-dev
 	@echo "== attacking the server"
 	@$(RUN) -m pytest -p no:xdist -m attacks
+
+image-test: $(VENV)/.requirements-dev
+	@echo "== building images: $(IMAGES)"
+	@IMAGES="$(IMAGES)" $(RUN) -m pytest -p no:xdist -m images -rP tests/images
 
 lint: $(FAST)/.requirements-fast
 	@$(FAST_RUN) -m ruff check .

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent
 NEED_KERAS = (
     "benchmark",
     "export",
+    "images",
     "models",
     "serving",
     "training",

@@ -117,6 +117,8 @@ class OpenVinoNetwork:
     batch = 1
 
     def __init__(self, folder: Path, input_size: tuple[int, int]):
+        # it would tell its makers that OpenVINO is used here; OpenVINO does without
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         with needed("openvino", _INSTALL.format("openvino")), _without_converter():
             import openvino
         settings = {

@@ -111,8 +111,9 @@ def make_plan(folder: Path, sources: Sequence[Path], models: str, shard_size: in
 def read_shard(reader: MeterReader, plan: Plan, shard: int) -> int:
     """Reads the photos of a shard, writes its results, and returns how many photos gave a reading.
 
-    The file of results appears when it is whole; killed before, the shard is read again from its start. Two that read
-    the same shard at once, as engines may have it, write the same.
+    The file of results appears when it is whole; killed before, the shard is read again from its start. A finished
+    shard is left as it is: where a worker is lost, engines ask again for all that it did. Two that read the same shard
+    at once, as engines may have it, write the same.
 
     Raises:
         UserError: the results cannot be written.
@@ -120,6 +121,9 @@ def read_shard(reader: MeterReader, plan: Plan, shard: int) -> int:
     target = plan.result_file(shard)
     read = 0
     try:
+        if target.exists():
+            with open(target, encoding="utf-8") as file:
+                return sum(json.loads(line)["success"] for line in file)
         with write_then_move(target, f".{os.getpid()}") as unfinished, open(unfinished, "w", encoding="utf-8") as file:
             for result in read_photos(reader, plan.photos(shard)):
                 file.write(json_text(as_dict(result)) + "\n")

@@ -54,6 +54,8 @@ def test_a_killed_run_goes_on_with_the_unfinished_shards(photos, tmp_path):
     assert sorted(reader.seen) == list(range(10, 23))
     assert texts(again) == [str(number) for number in range(23)]
     assert again.unfinished() == []
+    # an engine that lost a worker asks for what it did, too
+    assert read_shard(Reader(killed_at=3), again, 0) == 5
     names = {path.name for path in output.iterdir()}
     assert names == {"plan.json", "photos.txt", *(f"results-{shard:05d}-of-00005.jsonl" for shard in range(5))}
 

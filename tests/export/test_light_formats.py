@@ -138,6 +138,7 @@ from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.exported_models import load_models
 try:
     print(MeterReader(load_models(sys.argv[1])).read(read_photo(sys.argv[2])).text)
+    assert not sys.modules.get("openvino_telemetry"), "OpenVINO reports that it is used"
 except UserError as error:
     print(error)
 """

@@ -16,6 +16,7 @@ from PIL import Image
 from tests import fake_server
 from tests.fake_server import PNG, TEXT, encode, live_server
 from tests.load.client import memory
+from tests.serving.memory_limit import MOST_MEMORY
 from tests.serving.test_server_defences import connect, request, watched_probes
 
 pytestmark = pytest.mark.attacks
@@ -129,7 +130,7 @@ def test_one(server, body, kind, statuses, most_memory, seconds):
         (long_string_among_pixels, JSON, 16, 300),
         (twelve_megapixels, JSON, 4, 1200),
         (fifty_megapixels, "image/png", 5, 1500),
-        (fifty_megapixels, "image/png", 20, 1600),
+        (fifty_megapixels, "image/png", 20, MOST_MEMORY),
         (slow_progressive, "image/jpeg", 12, 1400),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
