@@ -139,10 +139,10 @@ class ReadingSettings:
     part_end_space: float = 0.6
     half_height: float = 0.7
     part_wheels: int = 4
-    end_wheels: int = 3
+    end_wheels: int = 4
     room_for_a_decimal: float = 0.4
     room_behind: float = 2.0
-    end_evidence: float = 0.3
+    end_evidence: float = 0.7
     small_decimals: float = 0.7
     room_for_a_wheel: float = 1.1
     same_wheel: float = 0.35

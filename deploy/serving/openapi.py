@@ -16,6 +16,7 @@ Schema = dict[str, Any]
 
 _OTHER_ERRORS = "any other error: " + ", ".join(f"{status} {word}" for status, word in sorted(WORDS.items()))
 _TEXT, _FLAG, _NUMBER = {"type": "string"}, {"type": "boolean"}, {"type": "number"}
+_SHAPE: Schema = {"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _POINT = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2, "description": "x, y in pixels"}
 _CORNERS = {"type": "array", "items": _POINT, "minItems": 4, "maxItems": 4}
@@ -234,13 +235,7 @@ def _schemas() -> Schema:
         }
     )
     recognition = {
-        "original_image_shape": {
-            "type": "array",
-            "items": {"type": "integer"},
-            "minItems": 3,
-            "maxItems": 3,
-            "description": "height, width, 3",
-        },
+        "original_image_shape": {**_SHAPE, "description": "height, width, 3"},
         "success": _FLAG,
         "text": {"type": "string", "pattern": "^([0-9]+(,[0-9]+)?)?$"},
         "counter_class": {"type": "string", "enum": [*STAGE1_CLASSES, ""]},

@@ -94,7 +94,7 @@ def test_digits_behind_the_bezel_have_boxes_that_end_with_the_glass():
 def test_glasses_are_of_the_proportions_of_real_ones():
     aspects = np.array([np.divide(*side_lengths(drawn.corners)) for drawn in _drawn(300)])
     assert aspects.min() < 1.9 and 1.2 < aspects.min() and 7.5 < aspects.max() < 9.5
-    assert 3.4 < np.median(aspects) < 5.2
+    assert 3.2 < np.median(aspects) < 5.2
 
 
 def test_digits_take_little_and_much_of_the_glass():

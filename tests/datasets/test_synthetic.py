@@ -256,7 +256,7 @@ def test_bands_run_past_a_counter_and_change_nothing_in_it(monkeypatch):
     shots = []
     for share in (0.0, 1.0):
         monkeypatch.setattr(prints, "BANDS_SHARE", share)
-        shots.append([crops.window_crop(11, index) for index in range(12)])
+        shots.append([crops.window_crop(11, index) for index in range(20)])
     changed = []
     for plain, banded in zip(*shots, strict=True):
         assert plain.labels == banded.labels

@@ -30,7 +30,7 @@ def read_window(photo, corners):
     """Returns the cut and the reading of a window, and how many pictures stage 2 looked at."""
     models = fake_meters.models()
     reader = WindowReader(models.stage2, fake_meters.STAGE2_SIZE, WINDOW_MARGIN, models.settings)
-    ((cut, reading),) = reader.read([np.ascontiguousarray(photo)], [corners], Clock(STEPS))
+    ((cut, reading),) = reader.read([np.ascontiguousarray(photo)], [corners], ["analog"], Clock(STEPS))
     return cut, reading, sum(map(len, models.stage2.seen))
 
 

@@ -220,7 +220,7 @@ def test_parts_change_the_scores_of_their_wheels_alone():
 
 def test_a_display_with_room_behind_its_digits_is_looked_at_there():
     digits = decode(row("12345")).digits
-    settings = ReadingSettings()
+    settings = ReadingSettings(end_wheels=3)
     [region] = end_regions(digits, settings)
     right = 0.5 + 0.1 * (settings.part_end_space + settings.room_behind)
     np.testing.assert_allclose(region, [0.3 - 0.06, 0.5 - 0.42, right, 0.5 + 0.42], atol=1e-6)
@@ -243,19 +243,19 @@ def end_of_display(*behind):
 def test_smaller_decimals_that_a_closer_look_sees_are_read_behind_a_comma():
     first, region = decode(row("12345")), np.array([0.24, 0.08, 0.76, 0.92])
     small = end_of_display(("6", 0.57, 0.04, 0.3, 0.65), ("7", 0.63, 0.04, 0.3, 0.65))
-    merged = merge_ends(first, [small], [region], ReadingSettings())
+    merged = merge_ends(first, [small], [region], ReadingSettings(end_evidence=0.3))
     assert (merged.text, merged.comma.probability) == ("12345,67", 1.0)
     np.testing.assert_allclose([digit.score for digit in merged.digits], [0.9, 0.9, 0.85, 0.85, 0.85, 0.8, 0.8])
     np.testing.assert_allclose(merged.digits[-1].box, [0.61, 0.5, 0.65, 0.8], atol=1e-6)
     # as high as the others they are more of the whole units
     high = end_of_display(("6", 0.6, 0.08, 0.6, 0.5))
-    assert merge_ends(first, [high], [region], ReadingSettings()).text == "123456"
+    assert merge_ends(first, [high], [region], ReadingSettings(end_evidence=0.3)).text == "123456"
     # a comma that was seen stays where it is
     with_comma = decode([*row("12345"), entry("floatp", 0.8, 0.5, width=0.1)])
-    assert merge_ends(with_comma, [high], [region], ReadingSettings()).text == "1234,56"
+    assert merge_ends(with_comma, [high], [region], ReadingSettings(end_evidence=0.3)).text == "1234,56"
 
 
 def test_a_closer_look_that_sees_no_more_changes_nothing():
     first, region = decode(row("12345")), np.array([0.24, 0.08, 0.76, 0.92])
-    assert merge_ends(first, [end_of_display()], [region], ReadingSettings()) is first
+    assert merge_ends(first, [end_of_display()], [region], ReadingSettings(end_evidence=0.3)) is first
     assert merge_ends(first, [], [], ReadingSettings()) is first
