@@ -43,7 +43,7 @@ class WindowSettings:
     zoom_share: float = 0.55
     second_min_score: float = 0.2
     min_final_score: float = 0.4
-    sure_score: float = 0.55
+    sure_score: float = 0.75
     third_look_shift: float = 0.3
     min_area_share: float = 0.15
     min_box_overlap: float = 0.4
@@ -131,9 +131,9 @@ class ReadingSettings:
     mirror_sureness: float = 0.9
     mirror_doubt: float = 1.03
     mirror_margin: float = 1.1
-    min_confidence: float = 0.35
-    min_confidence_unsure: float = 0.58
-    min_confidence_tiled: float = 0.71
+    min_confidence: float = 0.2
+    min_confidence_unsure: float = 0.66
+    min_confidence_tiled: float = 0.75
     min_confidence_beside: float = 0.6
     row_end_space: float = 0.75
     part_end_space: float = 0.6
