@@ -94,7 +94,7 @@ def test_a_doubtful_first_window_is_no_second_counter(photo):
     middle = fake_meters.turned_corners((160, 160), 176, 44, 0)
 
     def texts(first_look, limit):
-        script = {1: first_look, 2: [(middle, 0.72)], 3: [(middle, 0.99)]}
+        script = {1: first_look, 2: [(middle, 0.77)], 3: [(middle, 0.99)]}
         models = dataclasses.replace(
             fake_meters.models(), stage1=fake_meters.ScriptedStage1(lambda call, picture: script.get(call))
         )
