@@ -105,4 +105,4 @@ def test_sources_say_what_they_take(tmp_path):
 def test_drawn_windows_are_written(tmp_path, capsys):
     run("synthetic", "--stage", 2, "--count", 20, "--workers", 1, "--output", tmp_path / "out")
     # of 18 windows for training, some have a part of theirs stored beside them
-    assert "26 train, 1 validation, 1 test" in capsys.readouterr().out
+    assert "30 train, 1 validation, 1 test" in capsys.readouterr().out
