@@ -147,7 +147,7 @@ def main(argv=None):
     url, target = argv if argv is not None else sys.argv[1:]
     examples = ROOT / "resources" / "examples"
     with browser() as window:
-        window.set_size(1000, 1290)
+        window.set_size(1000, 1460)
         window.open(url)
         window.give_files("#choose", examples / "turned_on_its_side.jpg", examples / "upside_down.jpg")
         window.wait_for("return document.querySelectorAll('.card[data-state=read]').length === 2")
