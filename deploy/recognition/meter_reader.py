@@ -79,31 +79,47 @@ class MeterReader:
             clock: notes the time.
         """
         legible = [
-            (index, place, window)
-            for index, windows in enumerate(found)
-            for place, window in enumerate(windows)
+            (photo, window)
+            for photo, windows in zip(photos, found, strict=True)
+            for window in windows
             if window.label in LEGIBLE_CLASSES
         ]
-        read = self._window_reader.read(
-            [photos[index] for index, _, _ in legible],
-            [window.corners for _, _, window in legible],
-            [window.label for _, _, window in legible],
-            clock,
+        read = iter(
+            self._window_reader.read(
+                [photo for photo, _ in legible],
+                [window.corners for _, window in legible],
+                [window.label for _, window in legible],
+                clock,
+            )
         )
         with clock.measure(READING):
-            least_beside = max(least, self.settings.reading.min_confidence_beside)
-            beside: list[list[Recognition]] = [[] for _ in photos]
-            for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
-                if place > 0:
-                    beside[index].append(self._recognition(window, cut, reading, least_beside))
-            counters = [[self._without_reading(windows[0] if windows else None)] for windows in found]
-            for (index, place, window), (cut, reading) in zip(legible, read, strict=True):
-                if place == 0:
-                    # beside a surer counter the first window has no claim of its own
-                    is_beside = any(counter.success for counter in beside[index])
-                    limit = least_beside if is_beside else least
-                    counters[index] = [self._recognition(window, cut, reading, limit)]
-            return [Recognition.of_counters([*first, *others]) for first, others in zip(counters, beside, strict=True)]
+            return [
+                self._of_photo(
+                    [(window, next(read) if window.label in LEGIBLE_CLASSES else None) for window in windows], least
+                )
+                for windows in found
+            ]
+
+    def _of_photo(self, found: Sequence[tuple[Window, tuple[Cut, Reading] | None]], least: float) -> Recognition:
+        """Returns the recognition of a photo.
+
+        Args:
+            found: its windows, as `WindowFinder.find` gives them, each with the reading and the cut in which it was
+                read; None where the window is illegible.
+            least: readings whose digits are less sure than this are none.
+        """
+        if not found:
+            return self._without_reading(None)
+        (window, read), *others = found
+        least_beside = max(least, self.settings.reading.min_confidence_beside)
+        beside = [self._recognition(other, *told, least_beside) for other, told in others if told]
+        if read is None:
+            first = self._without_reading(window)
+        else:
+            # beside a surer counter the first window has no claim of its own
+            is_beside = any(counter.success for counter in beside)
+            first = self._recognition(window, *read, least_beside if is_beside else least)
+        return Recognition.of_counters([first, *beside])
 
     def _recognition(self, window: Window, cut: Cut, reading: Reading, least: float) -> Recognition:
         if cut.turned:
