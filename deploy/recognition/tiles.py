@@ -1,6 +1,6 @@
 """Overlapping tiles of a photo: in them stage 1 sees a small counter larger than in the whole photo."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from .window import View
 _SLACK = 1.1
 
 
-def tile_views(photo: np.ndarray, size: int, shares: Sequence[float], overlap: float) -> list[list[View]]:
-    """Returns for each share square views that together cover a photo, row by row.
+def tile_views(photo: np.ndarray, size: int, shares: Sequence[float], overlap: float) -> Iterator[list[View]]:
+    """Yields for each share square views that together cover a photo, row by row, made when they are asked for.
 
     Args:
         photo: uint8 RGB (height, width, 3).
@@ -21,13 +21,13 @@ def tile_views(photo: np.ndarray, size: int, shares: Sequence[float], overlap: f
         overlap: neighbours overlap by at least about this share of their side.
     """
     if not shares:
-        return []
+        return
     height, width = photo.shape[:2]
     sides = [share * max(height, width) for share in shares]
     # shrunk once for all tiles: of a hundred megapixels each one alone would have to read a half or a quarter
     factor = fast_factor(min(sides) / size)
     small = shrink(photo, factor)
-    views = []
+    from_small = np.diag([factor, factor, 1.0])
     for side in sides:
         scale = size / side
         matrices = [
@@ -35,9 +35,7 @@ def tile_views(photo: np.ndarray, size: int, shares: Sequence[float], overlap: f
             for top in _starts(height, side, overlap)
             for left in _starts(width, side, overlap)
         ]
-        from_small = np.diag([factor, factor, 1.0])
-        views.append([View(warp(small, matrix @ from_small, (size, size)), matrix) for matrix in matrices])
-    return views
+        yield [View(warp(small, matrix @ from_small, (size, size)), matrix) for matrix in matrices]
 
 
 def _starts(extent: int, side: float, overlap: float) -> np.ndarray:
