@@ -229,28 +229,23 @@ function drawPlausible(element, result) {
 }
 
 function drawAlternatives(element, alternatives) {
-  element.hidden = !alternatives.length;
-  find("h2", element).textContent = text("alternatives");
-  find("ol", element).replaceChildren(
-    ...alternatives.map((alternative) => {
-      const item = document.createElement("li");
-      const share = document.createElement("span");
-      share.textContent = percent(alternative.probability, 1);
-      item.append(`${alternative.text} `, share);
-      return item;
-    }),
-  );
+  drawTexts(element, "alternatives", alternatives, (one) => percent(one.probability, 1));
 }
 
 function drawOthers(element, readings) {
-  element.hidden = !readings.length;
-  find("h2", element).textContent = text("others");
-  find("ul", element).replaceChildren(
-    ...readings.map((reading) => {
+  drawTexts(element, "others", readings, (one) => `${text(one.counter_class)}, ${percent(one.confidence, 0)}`);
+}
+
+// a list of texts under a heading, each with what is told of it
+function drawTexts(element, heading, entries, told) {
+  element.hidden = !entries.length;
+  find("h2", element).textContent = text(heading);
+  find("ol, ul", element).replaceChildren(
+    ...entries.map((entry) => {
       const item = document.createElement("li");
       const share = document.createElement("span");
-      share.textContent = `${text(reading.counter_class)}, ${percent(reading.confidence, 0)}`;
-      item.append(`${reading.text} `, share);
+      share.textContent = told(entry);
+      item.append(`${entry.text} `, share);
       return item;
     }),
   );
