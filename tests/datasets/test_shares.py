@@ -2,19 +2,12 @@
 
 import itertools
 
-import numpy as np
 import pytest
 
 from retinanet.config import STAGE2
 from retinanet.datasets import builders
 from retinanet.datasets.input_pipeline import Share, training_batches, validation_batches
-from retinanet.datasets.records import WindowCrop
-
-
-def crop(number, split):
-    boxes = np.array([[0.1, 0.1, 0.4, 0.9], [0.6, 0.1, 0.9, 0.9]], np.float32)
-    pixels = np.random.default_rng(number).integers(0, 256, (64, 128, 3), np.uint8)
-    return WindowCrop(f"{number}.png", lambda: pixels, split, str(number), boxes, ("1", "7"))
+from tests.tiny_crops import crop
 
 
 @pytest.fixture(scope="module")

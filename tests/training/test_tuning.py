@@ -2,27 +2,20 @@ import json
 import math
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 import tune_hyper_parameters_stage1
 import tune_hyper_parameters_stage2
 from deploy.recognition.errors import UserError
 from retinanet.datasets import builders
-from retinanet.datasets.records import WindowCrop
 from retinanet.training import devices, loop, tuning
 from retinanet.training.callbacks import DivergedError
 from retinanet.training.trials import Trial, best_trial, table
+from tests.tiny_crops import crop
 
 # KerasTuner asks for the thread's name the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning")
 RATES = ("0.001", "0.0001", "0.00001")
-
-
-def crop(number, split):
-    boxes = np.array([[0.1, 0.1, 0.4, 0.9], [0.6, 0.1, 0.9, 0.9]], np.float32)
-    pixels = np.random.default_rng(number).integers(0, 256, (64, 128, 3), np.uint8)
-    return WindowCrop(f"{number}.png", lambda: pixels, split, str(number), boxes, ("1", "7"))
 
 
 @pytest.fixture(scope="module")
