@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retinanet import cli
+from retinanet.config import WEIGHTS_FOLDER
 from retinanet.evaluation import command_line
 
 WHOLE, INTEGER = "whole texts", "digits before the comma"
-OUTPUT = Path(__file__).resolve().parent / "deploy" / "retinanet" / "confidence.json"
+OUTPUT = WEIGHTS_FOLDER / "confidence.json"
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

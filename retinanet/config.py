@@ -1,9 +1,13 @@
 """Every default of the models and of their training, in one place."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from deploy.recognition.classes import STAGE1_CLASSES, STAGE2_CLASSES
+
+# the weights that come with the project, stage1.keras and stage2.keras, and the confidence fitted to them
+WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "deploy" / "retinanet"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retinanet import cli
-
-SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "retinanet"
+from retinanet.config import WEIGHTS_FOLDER
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.add_argument(
             f"--stage{stage}", type=cli.existing_path, metavar="FILE", help=f"weights or a whole state of stage {stage}"
         )
-    parser.add_argument("--output", type=Path, default=SHIPPED, metavar="DIR", help="(deploy/retinanet)")
+    parser.add_argument("--output", type=Path, default=WEIGHTS_FOLDER, metavar="DIR", help="(deploy/retinanet)")
     args = parser.parse_args(argv)
     given = {stage: path for stage, path in ((1, args.stage1), (2, args.stage2)) if path}
     if not given:

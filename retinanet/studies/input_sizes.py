@@ -22,6 +22,7 @@ from deploy.recognition.exported_models import Models
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.networks import Detector, OpenVinoNetwork
 from retinanet import cli
+from retinanet.config import WEIGHTS_FOLDER
 from retinanet.evaluation.outcomes import Outcome
 from retinanet.studies import labelled_photos
 from retinanet.text_tables import markdown
@@ -29,7 +30,6 @@ from retinanet.text_tables import markdown
 # (height, width) in multiples of 32, as the pyramid doubles its maps; the chosen ones are the weights' own
 STAGE1_SIZES = tuple((side, side) for side in (384, 320, 288, 256, 224, 192))
 STAGE2_SIZES = ((160, 320), (128, 256), (128, 224), (96, 192))
-WEIGHTS = Path(__file__).resolve().parents[2] / "deploy" / "retinanet"
 
 
 def at_size(model, height: int, width: int):
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     labelled_photos.add_arguments(parser)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR", help="default: deploy/retinanet")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS_FOLDER, metavar="DIR", help="default: deploy/retinanet")
     args = parser.parse_args(argv)
     photos = labelled_photos.chosen(parser, args)
     cli.import_tensorflow()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deploy.recognition.errors import UserError
-from retinanet.config import MODEL_CONFIGS
+from retinanet.config import MODEL_CONFIGS, WEIGHTS_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGENET, SHIPPED, NONE = "imagenet", "shipped", "none"
@@ -54,7 +54,7 @@ def imagenet_weights(stage: int) -> Path:
 
 def shipped_weights(stage: int) -> Path:
     """Returns where the weights stand that came with the project."""
-    return ROOT / "deploy" / "retinanet" / f"stage{stage}.keras"
+    return WEIGHTS_FOLDER / f"stage{stage}.keras"
 
 
 def best_path(output: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
-from deploy.recognition.classes import FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CLASS
+from deploy.recognition.classes import ANALOG, DIGITAL, FRACTION_CLASS, LEGIBLE_CLASSES, POINT_CLASS
 from deploy.recognition.exported_models import Models
 from deploy.recognition.geometry import box_corners
 from retinanet.datasets.importers.chongqing import even_boxes, one_of
@@ -57,7 +57,7 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
     digits = reading.replace(",", "")
     shows_comma = len(with_comma) == len(window.readings)
     found = align_window(pixels, window.outline, reading, models)
-    if found is None and window.label == "analog":
+    if found is None and window.label == ANALOG:
         found = evenly_spaced(digits)
     if found is None:
         return []
@@ -66,9 +66,9 @@ def _windows(photo: LabelledPhoto, pixels: np.ndarray, window: LabelledWindow, m
         return []
     whole = len(chosen) == len(digits)
     found = dataclasses.replace(found, boxes=found.boxes[chosen], places=tuple(found.places[index] for index in chosen))
-    if window.label == "digital":
+    if window.label == DIGITAL:
         found = dataclasses.replace(found, boxes=_even_cells(found, reading))
-    labelled = boxes_of(found, reading, window.label == "digital", shows_comma)
+    labelled = boxes_of(found, reading, window.label == DIGITAL, shows_comma)
     boxes = tuple(LabelledBox(box_corners(box, window.outline), label) for box, label in labelled)
     text = "".join(digits[place] for place in found.places)
     row = LabelledWindow(box_corners(_region(found, whole), window.outline), window.label, boxes, (text,))
