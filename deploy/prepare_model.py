@@ -23,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--keras-dir", type=Path, default=FOLDER / "retinanet", help="default: deploy/retinanet")
     parser.add_argument("--output", type=Path, default=FOLDER / "models", help="default: deploy/models")
     parser.add_argument("--format", default=SAVEDMODEL, help=f"{', '.join(PRECISIONS)}; default: {SAVEDMODEL}")
-    parser.add_argument("--precision", default=FLOAT32, help="float32, float16 or int8; default: float32")
+    parser.add_argument("--precision", default=FLOAT32, help="float32, float16, bfloat16 or int8; default: float32")
     parser.add_argument(
         "--calibration",
         type=Path,

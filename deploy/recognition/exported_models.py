@@ -29,7 +29,7 @@ from .networks import Detector, Network, OnnxNetwork, OpenVinoNetwork, SavedMode
 from .settings import WINDOW_MARGIN, Settings
 from .suppression import find_digits, find_windows
 
-_NETWORKS: dict[str, Callable[[Path, tuple[int, int]], Network]] = {
+_NETWORKS: dict[str, Callable[[Path, tuple[int, int], str], Network]] = {
     SAVEDMODEL: SavedModel,
     ONNX: OnnxNetwork,
     OPENVINO: OpenVinoNetwork,
@@ -78,7 +78,7 @@ def load_models(folder: str | Path, model_format: str = "", precision: str = "")
         {"format_version": 3,
          "model_version": text,
          "format": "savedmodel" | "onnx" | "openvino",
-         "precision": "float32" | "float16" | "int8",
+         "precision": "float32" | "float16" | "bfloat16" | "int8",
          "stage1": {"classes": [...], "input_size": [height, width], "suppression": {...}},
          "stage2": {"classes": [...], "input_size": [height, width], "suppression": {...}, "window_margin": [...]},
          "files": {"stage1/model.xml": "<SHA-256>", ...},
@@ -133,10 +133,10 @@ def load_stage(folder: Path, stage: str, manifest: dict[str, Any]) -> Callable[[
     Args:
         folder: of both models.
         stage: one of STAGES.
-        manifest: its `format`, and the stage's `input_size` and `suppression`, are needed.
+        manifest: its `format` and `precision`, and the stage's `input_size` and `suppression`, are needed.
 
     Raises:
         UserError: the runtime for the format is not installed.
     """
-    network = _NETWORKS[manifest["format"]](folder / stage, manifest[stage]["input_size"])
+    network = _NETWORKS[manifest["format"]](folder / stage, manifest[stage]["input_size"], manifest["precision"])
     return Detector(network, functools.partial(_FINDERS[stage], rules=suppression(manifest, stage)))

@@ -16,11 +16,12 @@ MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 3
 STAGES = ("stage1", "stage2")
 SAVEDMODEL, ONNX, OPENVINO = "savedmodel", "onnx", "openvino"
-FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+FLOAT32, FLOAT16, BFLOAT16, INT8 = "float32", "float16", "bfloat16", "int8"
 # what prepare_model.py makes
-PRECISIONS = {SAVEDMODEL: (FLOAT32,), ONNX: (FLOAT32,), OPENVINO: (FLOAT32, FLOAT16, INT8)}
+PRECISIONS = {SAVEDMODEL: (FLOAT32,), ONNX: (FLOAT32,), OPENVINO: (FLOAT32, FLOAT16, BFLOAT16, INT8)}
 _REFUSED = {
     (ONNX, INT8): "ONNX Runtime took twice as long for it as for float32; use --format openvino",
+    (ONNX, BFLOAT16): "ONNX Runtime computes in float32 on processors; use --format openvino",
     (ONNX, FLOAT16): "processors compute in float32 all the same; use float32, or --format openvino for smaller files",
 }
 _LITERT = "on x86 LiteRT was no faster than OpenVINO, and ONNX Runtime runs on all else"

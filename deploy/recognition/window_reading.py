@@ -1,6 +1,7 @@
 """Stage 2: the window is cut out upright, its digits are found and read; what is in doubt is looked at closer."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,7 +93,7 @@ class WindowReader:
             (turned,) = yield from self._look([other], clock)
             if turned.evidence > reading.evidence:
                 cut, reading = other, turned
-        if reading.score < self._settings.reading.mirror_below:
+        if self._looks_odd(reading):
             mirrored = yield from self._look_in_a_mirror(cut, clock)
             if self._may_be_mirrored(reading, mirrored[1]):
                 surer_at_once = mirrored[1].sureness >= reading.sureness
@@ -103,22 +104,30 @@ class WindowReader:
         return (yield from self._look_on(cut, reading, clock))
 
     def _look_on(self, cut: Cut, reading: Reading, clock: Clock) -> Story[tuple[Cut, Reading]]:
-        """Returns the cut, and its reading as closer looks at the row and its parts have it, where it is in doubt."""
+        """Returns the cut, and its reading as closer looks have it: at the row and its parts where it is in doubt, and
+        at the end of a display's.
+
+        All are cut out by the first look's digits, so that they go through the model together. Parts are looked at anew
+        if the other looks see other wheels.
+        """
+        settings = self._settings.reading
+        regions: list[list[np.ndarray]] = [[], [], []]
         if self._is_doubtful(reading):
-            regions = row_regions(reading.digits, self._settings.reading)
-            rows = yield from self._look_closer(cut, regions, clock)
-            with clock.measure(READING):
-                reading = merge_rows(reading, rows, regions, self._settings.reading)
-        if cut.label == DIGITAL and len(reading.digits) >= self._settings.reading.min_digits:
-            regions = end_regions(reading.digits, self._settings.reading)
-            ends = yield from self._look_closer(cut, regions, clock)
-            with clock.measure(READING):
-                reading = merge_ends(reading, ends, regions, self._settings.reading)
-        if self._is_doubtful(reading):
-            regions = part_regions(reading.digits, self._settings.reading)
-            parts = yield from self._look_closer(cut, regions, clock)
-            with clock.measure(READING):
-                reading = merge_parts(reading, parts, regions, self._settings.reading)
+            regions[0], regions[2] = row_regions(reading.digits, settings), part_regions(reading.digits, settings)
+        if cut.label == DIGITAL and len(reading.digits) >= settings.min_digits:
+            regions[1] = end_regions(reading.digits, settings)
+        looks = iter((yield from self._look_closer(cut, list(itertools.chain(*regions)), clock)))
+        rows, ends, parts = ([next(looks) for _ in some] for some in regions)
+        with clock.measure(READING):
+            wheels = len(reading.digits)
+            if rows:
+                reading = merge_rows(reading, rows, regions[0], settings)
+            reading = merge_ends(reading, ends, regions[1], settings)
+        if len(reading.digits) != wheels:
+            regions[2] = part_regions(reading.digits, settings)
+            parts = yield from self._look_closer(cut, regions[2], clock)
+        with clock.measure(READING):
+            reading = merge_parts(reading, parts, regions[2], settings)
         if cut.label == ANALOG:
             reading = reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
         return cut, reading
@@ -128,6 +137,12 @@ class WindowReader:
         cuts = [cut.mirror_image(), cut.mirror_image().upside_down()]
         readings = yield from self._look(cuts, clock)
         return max(zip(cuts, readings, strict=True), key=lambda read: read[1].sureness)
+
+    def _looks_odd(self, reading: Reading) -> bool:
+        """Tells whether so few of a window's digits are sure that it may be a mirror image."""
+        settings = self._settings.reading
+        odd = sum(digit.score < settings.mirror_below for digit in reading.digits)
+        return len(reading.digits) < settings.mirror_digits or odd >= settings.mirror_digits
 
     def _may_be_mirrored(self, straight: Reading, mirrored: Reading) -> bool:
         """Tells whether a window may be the mirror image of a counter, from first looks at both."""

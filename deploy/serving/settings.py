@@ -37,7 +37,7 @@ class ServerSettings:
     port: int = _setting(8080, "port to listen on", 1, 65535)
     models: str = _setting(str(DEPLOY / "models"), "folder that prepare_model.py wrote")
     format: str = _setting("", "if set, models of another format are refused: savedmodel, onnx or openvino")
-    precision: str = _setting("", "if set, models of another precision are refused: float32, float16 or int8")
+    precision: str = _setting("", "if set, models of another precision are refused: float32, float16, bfloat16 or int8")
     providers: str = _setting("", "for ONNX, in this order, some of tensorrt,cuda,cpu; empty: cuda if there, and cpu")
     token: str = _setting("", "if set, /recognize, /recognize/batch and /metrics want `Authorization: Bearer <token>`")
     workers: int = _setting(1, "processes, each with its own copy of the models", 1, 64)

@@ -16,6 +16,7 @@ from deploy.recognition.errors import UserError
 from deploy.recognition.exported_models import Models, load_stage
 from deploy.recognition.geometry import expand_corners
 from deploy.recognition.manifest import (
+    BFLOAT16,
     FLOAT16,
     FLOAT32,
     INT8,
@@ -51,9 +52,10 @@ CHECK_PHOTO = (22, 31)
 # detections above it must agree in their class too
 SURE = 0.3
 
-# Two runs of the same graph, fused differently, differ by rounding alone. Of int8 only sure detections are compared:
-# one that hardly reaches the least score may be missing.
-TOLERANCES = {FLOAT32: 1e-3, FLOAT16: 1e-2, INT8: 0.1}
+# Two runs of the same graph, fused differently, differ by rounding alone. Of the coarse ones only sure detections are
+# compared: one that hardly reaches the least score may be missing.
+TOLERANCES = {FLOAT32: 1e-3, FLOAT16: 1e-2, BFLOAT16: 0.1, INT8: 0.1}
+COARSE = (BFLOAT16, INT8)
 
 
 def export_models(
@@ -106,7 +108,7 @@ def export_models(
             else:
                 for name, model in models.items():
                     print(f"{name}: exporting", flush=True)
-                    _export(model, partial / name, model_format, precision == FLOAT16)
+                    _export(model, partial / name, model_format, precision in (FLOAT16, BFLOAT16))
             for model in models.values():
                 _check(model, partial, manifest)
             manifest["files"] = {
@@ -237,7 +239,7 @@ def _check(model, folder: Path, manifest: dict) -> None:
     expected, got = detector(model)(images.astype(np.float32)), load_stage(folder, name, manifest)(images)
     sure = expected["scores"] > SURE
     differences = np.abs(expected["scores"] - got["scores"])
-    difference = float(differences[sure].max() if manifest["precision"] == INT8 else differences.max())
+    difference = float(differences[sure].max() if manifest["precision"] in COARSE else differences.max())
     # two of nearly the same score may change places, and one that is hardly sure may become unsure
     same = all(
         Counter(one["classes"][one["scores"] > SURE + tolerance].tolist())

@@ -51,7 +51,7 @@ def openvino_network(model) -> OpenVinoNetwork:
     config = model.model_config
     with tempfile.TemporaryDirectory() as folder:
         formats.write_openvino(formats.to_openvino(model), Path(folder) / OpenVinoNetwork.FILE)
-        return OpenVinoNetwork(Path(folder), (config.input_height, config.input_width))
+        return OpenVinoNetwork(Path(folder), (config.input_height, config.input_width), manifest.FLOAT32)
 
 
 def openvino_detector(model) -> Detector:

@@ -25,7 +25,7 @@ def test_a_provider_gives_the_candidates_of_the_savedmodel(provider, stage):
     assert session.get_providers()[0] == provider
     height, width = SIZES[stage]
     images = np.stack([letterbox(read_photo(EXAMPLE), width).picture[:height]] * 2)
-    expected = SavedModel(exported_models() / stage, SIZES[stage])(images)
+    expected = SavedModel(exported_models() / stage, SIZES[stage], "float32")(images)
     names = [output.name for output in session.get_outputs()]
     for name, value in zip(names, session.run(names, {"images": images}), strict=True):
         np.testing.assert_allclose(value, expected[name], atol=1e-3, err_msg=name)

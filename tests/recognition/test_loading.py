@@ -23,7 +23,8 @@ def test_both_stages_are_made_ready_at_once(tmp_path, monkeypatch, model_format)
     class Network:
         batch = 1
 
-        def __init__(self, folder, input_size):
+        def __init__(self, folder, input_size, precision):
+            assert precision == made["precision"]
             self.name = folder.name
             # one after the other, neither would come past this
             meet.wait()

@@ -313,7 +313,8 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     MeterReader(sure).read(photo)
     assert len(sure.stage2.seen) == 1
     recognition = MeterReader(doubtful).read(photo)
-    first, mirrored, second, parts = doubtful.stage2.seen
+    # all closer looks at once
+    first, mirrored, (second, *parts) = doubtful.stage2.seen
     assert len(mirrored) == 2
     # the outer digits' middles, 0.75 of a step from the ends, and at the right a step more: there is room
     lefts = fake_meters.digit_lefts()
@@ -321,15 +322,14 @@ def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     region = np.array([[left, 0.22], [right, 0.22], [right, 0.78], [left, 0.78]])
     corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, recognition.corners))
     expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-    assert np.abs(second[0].astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
+    assert np.abs(second.astype(int) - expected).mean() < 6 < 20 < np.abs(first[0].astype(int) - expected).mean()
     assert recognition.success and len(recognition.features) == 6
-    assert len(second) == 1
-    # then, since nothing is surer, each half of the eight digits on its own, as high as the whole
+    # and each half of the eight digits on its own, as high as the whole
     for part, start in zip(parts, (0, 4), strict=True):
         region[[0, 3], 0], region[[1, 2], 0] = lefts[start] + 0.035 - 0.048, lefts[start + 3] + 0.035 + 0.048
         corners = geometry.transform_points(region, geometry.perspective_matrix(fake_meters.UNIT, recognition.corners))
         expected = rectify_window(photo, corners, fake_meters.STAGE2_SIZE)
-        assert np.abs(part.astype(int) - expected).mean() < 10 < 20 < np.abs(part.astype(int) - second[0]).mean()
+        assert np.abs(part.astype(int) - expected).mean() < 10 < 20 < np.abs(part.astype(int) - second).mean()
 
 
 @pytest.mark.parametrize("photo", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
