@@ -79,9 +79,7 @@ class ReadingSettings:
         between_second: that one has at least this share of the second best digit's score, which may be a third one's:
             wheels in the middle of a turn look odd.
         last_wheel_share: the last wheel is told to be between two digits from this share of both scores on.
-        mirror_below: a digit that scores less looks odd.
-        mirror_digits: a reading with fewer digits, or in which so many look odd, is also tried in a mirror: one or two,
-            mostly the last wheels, look odd on many a straight photo.
+        mirror_below: a reading of which the digits before the last one score less on average is also tried in a mirror.
         mirror_score: the least mean score of the digits in a mirror: what nobody can read is mirrored neither.
         mirror_sureness: from so many times the reading's sureness on, the mirror image is looked at closer too.
         mirror_doubt: after closer looks, from so many times the reading's sureness on, the photo may be mirrored and
@@ -128,8 +126,7 @@ class ReadingSettings:
     between_share: float = 0.2
     between_second: float = 0.7
     last_wheel_share: float = 0.1
-    mirror_below: float = 0.9
-    mirror_digits: int = 3
+    mirror_below: float = 0.92
     mirror_score: float = 0.6
     mirror_sureness: float = 0.9
     mirror_doubt: float = 1.03

@@ -139,10 +139,9 @@ class WindowReader:
         return max(zip(cuts, readings, strict=True), key=lambda read: read[1].sureness)
 
     def _looks_odd(self, reading: Reading) -> bool:
-        """Tells whether so few of a window's digits are sure that it may be a mirror image."""
-        settings = self._settings.reading
-        odd = sum(digit.score < settings.mirror_below for digit in reading.digits)
-        return len(reading.digits) < settings.mirror_digits or odd >= settings.mirror_digits
+        """Tells whether a window may be a mirror image; last wheels, on their way to the next digit, often look odd."""
+        before = [digit.score for digit in reading.digits[:-1]]
+        return sum(before) < self._settings.reading.mirror_below * max(len(before), 1)
 
     def _may_be_mirrored(self, straight: Reading, mirrored: Reading) -> bool:
         """Tells whether a window may be the mirror image of a counter, from first looks at both."""

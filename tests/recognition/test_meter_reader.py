@@ -309,7 +309,7 @@ def test_batches_give_what_single_photos_give():
 
 def test_a_doubtful_reading_is_cut_out_again_along_its_digits():
     photo = fake_meters.meter_photo(CORNERS)
-    sure, doubtful = fake_meters.models(digit_score=0.91), fake_meters.models(digit_score=0.85)
+    sure, doubtful = fake_meters.models(digit_score=0.93), fake_meters.models(digit_score=0.85)
     MeterReader(sure).read(photo)
     assert len(sure.stage2.seen) == 1
     recognition = MeterReader(doubtful).read(photo)
