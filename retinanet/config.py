@@ -99,9 +99,8 @@ def light(config: ModelConfig) -> ModelConfig:
     return dataclasses.replace(config, backbone="efficientnet_lite0_slim", pyramid_channels=48, frozen_until="")
 
 
-# by name and stage
-STANDARD, LIGHT = "standard", "light"
-NETWORKS = {STANDARD: MODEL_CONFIGS, LIGHT: {stage: light(config) for stage, config in MODEL_CONFIGS.items()}}
+# the networks that a training builds: as configured above, or `light` of that
+STANDARD, LIGHT = NETWORKS = ("standard", "light")
 
 
 @dataclasses.dataclass(frozen=True)

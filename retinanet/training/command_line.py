@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from retinanet.cli import boolean, existing_path, import_tensorflow, positive_float, positive_int
-from retinanet.config import NETWORKS, STANDARD, TrainingConfig
+from retinanet.config import LIGHT, NETWORKS, STANDARD, TrainingConfig
 from retinanet.training import cards, starts
 from retinanet.training.cluster import cluster_of, place_of_state
 from retinanet.training.starts import ROOT
@@ -38,10 +38,10 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
     )
     parser.add_argument(
         "--network",
-        choices=list(NETWORKS),
+        choices=NETWORKS,
         default=STANDARD,
-        help="what a fresh training builds: light computes half as much and reads less; with --initial_weights shipped "
-        "it begins with the largest of those (standard)",
+        help="what a fresh training builds: light computes half as much and reads less; it begins with the largest of "
+        "the shipped weights (standard)",
     )
     parser.add_argument(
         "--teacher",
@@ -62,7 +62,9 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         parser.error(f"--output: expected a file name that ends in .keras, got {arguments.output}")
     if arguments.resume_training and arguments.initial_weights:
         parser.error("--initial_weights: a resumed training goes on from --output; leave one of both out")
-    start = arguments.initial_weights or starts.IMAGENET
+    start = arguments.initial_weights or (starts.SHIPPED if arguments.network == LIGHT else starts.IMAGENET)
+    if start == starts.IMAGENET and arguments.network == LIGHT:
+        parser.error("--initial_weights imagenet: there are none of the light network; give shipped, none or a file")
     weights = None if arguments.resume_training else starts.weights_file(start, stage)
     teacher = starts.teacher_file(arguments.teacher, stage) if arguments.teacher else None
     cluster = cluster_of(os.environ)

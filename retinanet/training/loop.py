@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
-from retinanet.config import LIGHT, NETWORKS, STANDARD, ModelConfig, TrainingConfig
+from retinanet.config import LIGHT, STANDARD, ModelConfig, TrainingConfig, light
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model
 from retinanet.models.slimming import take_over
@@ -125,7 +125,8 @@ def train(run: TrainingRun) -> Path:
 
 def _fresh_model(run: TrainingRun) -> keras.Model:
     backbone_weights, weights = None, run.initial_weights
-    config = NETWORKS[run.network][run.stage]
+    standard = MODELS[run.stage].default_config
+    config = light(standard) if run.network == LIGHT else standard
     if weights and weights.name.endswith(BACKBONE_ENDINGS):
         backbone_weights, weights = os.fspath(weights), None
     try:
@@ -135,8 +136,8 @@ def _fresh_model(run: TrainingRun) -> keras.Model:
         raise UserError(f"{backbone_weights}: not weights of {title}: {error}") from error
     if weights:
         initial = load_model(weights, run.stage)
-        if run.network == LIGHT and initial.model_config.backbone == NETWORKS[STANDARD][run.stage].backbone:
-            _check_fits(initial.model_config, NETWORKS[STANDARD][run.stage], weights)
+        if config != standard and initial.model_config.backbone == standard.backbone:
+            _check_fits(initial.model_config, standard, weights)
             take_over(initial, model)
         else:
             _check_fits(initial.model_config, config, weights)
