@@ -29,7 +29,7 @@ PHOTOS = (
     "clock_without_meter.jpg",
 )
 # Of a whole reading's scores: corners that differ by a thousandth of a pixel cut other pixels.
-SCORES_FLOAT32, SCORES_INT8 = 0.01, 0.1
+SCORES_FLOAT32, SCORES_BFLOAT16, SCORES_INT8 = 0.01, 0.05, 0.1
 # All of them run in ONNX Runtime's CUDA provider and in TensorRT; none has a shape that depends on the picture.
 OPERATORS = {
     *("Add", "Cast", "Clip", "Concat", "Conv", "Exp", "Gather", "Min", "Mul", "Pad", "Relu", "Reshape", "Shape"),
@@ -50,6 +50,13 @@ def int8_models(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(int8, "DRAWN_PHOTOS", 25)
         export_models(SHIPPED, folder, manifests.OPENVINO, manifests.INT8)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bfloat16_models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bfloat16") / "models"
+    export_models(SHIPPED, folder, manifests.OPENVINO, manifests.BFLOAT16)
     return folder
 
 
@@ -78,6 +85,11 @@ def test_onnx_reads_like_the_savedmodel(onnx_models, expected):
 
 def test_int8_reads_like_the_savedmodel(int8_models, expected):
     assert_same(read(load_models(int8_models)), expected, SCORES_INT8)
+
+
+def test_bfloat16_reads_like_the_savedmodel_in_half_the_bytes(bfloat16_models, expected):
+    assert_same(read(load_models(bfloat16_models, "openvino", "bfloat16")), expected, SCORES_BFLOAT16)
+    assert all((bfloat16_models / stage / "model.bin").stat().st_size < 8_000_000 for stage in manifests.STAGES)
 
 
 @pytest.mark.parametrize("stage", ["stage1", "stage2"])
@@ -111,13 +123,17 @@ def test_int8_holds_its_weights_in_bytes(int8_models, stage):
     assert (int8_models / stage / "model.bin").stat().st_size < 5_000_000
 
 
-def test_a_batch_answers_like_its_images(onnx_models):
-    models = load_models(onnx_models)
+def test_a_batch_answers_like_its_images(onnx_models, bfloat16_models, monkeypatch):
+    monkeypatch.setenv("METER_CPU_THREADS", "2")
     images = np.random.default_rng(3).integers(0, 256, (3, 128, 256, 3), np.uint8)
-    together = models.stage2(images)
-    for index in range(3):
-        for name, value in models.stage2(images[index : index + 1]).items():
-            np.testing.assert_array_equal(value[0], together[name][index])
+    for folder, tolerance in ((onnx_models, 0), (bfloat16_models, 0.01)):
+        models = load_models(folder)
+        together = models.stage2(images)
+        for index in range(3):
+            alone = models.stage2(images[index : index + 1])
+            np.testing.assert_allclose(alone["scores"][0], together["scores"][index], atol=tolerance)
+            if not tolerance:
+                np.testing.assert_array_equal(alone["boxes"][0], together["boxes"][index])
 
 
 def test_the_manifest_says_what_they_are(int8_models, onnx_models):
@@ -168,6 +184,7 @@ def test_a_runtime_that_is_not_installed(int8_models, onnx_models):
         ("--format tflite", "--format tflite .* there are no such models; expected one of"),
         ("--format savedmodel --precision int8", "there are no such models; expected one of savedmodel: float32"),
         ("--format onnx --precision int8", "use --format openvino"),
+        ("--format onnx --precision bfloat16", "computes in float32 on processors; use --format openvino"),
         ("--calibration .", "only int8 is calibrated"),
         ("--format openvino --precision int8 --calibration none", "none: no such file or folder"),
     ],
