@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import UserError
 from .machine import cores
-from .manifest import BFLOAT16
+from .manifest import BFLOAT16, INT8
 
 THREADS_VARIABLE = "METER_CPU_THREADS"
 PROVIDERS_VARIABLE = "METER_PROVIDERS"
@@ -116,7 +116,8 @@ class OpenVinoNetwork:
     Args:
         folder: with `model.xml` and `model.bin`.
         input_size: (height, width) in pixels.
-        precision: one that the manifest knows; bfloat16 computes in float32 where the processor has no bfloat16.
+        precision: one that the manifest knows. Where the processor has no bfloat16, models of that precision, and what
+            int8 leaves in numbers with a point, are computed in float32.
     """
 
     FILE = "model.xml"
@@ -128,11 +129,11 @@ class OpenVinoNetwork:
             import openvino
         core = openvino.Core()
         # without instructions for it, bfloat16 is imitated, slower than float32
-        has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        in_bfloat16 = precision in (BFLOAT16, INT8) and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings = {
             "INFERENCE_NUM_THREADS": cpu_threads(),
             # what OpenVINO would choose by itself depends on the processor, and so would the readings
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == BFLOAT16 and has_bfloat16 else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
             # every process would pin its threads to the same first cores
             "ENABLE_CPU_PINNING": False,
         }

@@ -1,6 +1,7 @@
 """From the boxes that stage 2 found in a window to the reading."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from statistics import median  # on so few numbers much faster than NumPy's
@@ -164,11 +165,11 @@ def _on_the_row(boxes: np.ndarray, tested: list[int], row: list[int], settings: 
     low, high = settings.height_range
     row = [index for index in row if low * height <= heights[index] <= high * height]
     # the median of the slopes between all pairs: outliers, up to a quarter of the wheels, cannot bend it
-    first, second = np.triu_indices(len(row), 1)
-    runs = x_centres[row][second] - x_centres[row][first]
-    slopes = (y_centres[row][second] - y_centres[row][first])[runs != 0] / runs[runs != 0]
-    slope = median(slopes) if len(slopes) else 0.0
-    level = median(y_centres[row] - slope * x_centres[row])
+    centres = list(zip(x_centres[row].tolist(), y_centres[row].tolist(), strict=True))
+    pairs = itertools.combinations(centres, 2)
+    slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs if x1 != x2]
+    slope = median(slopes) if slopes else 0.0
+    level = median(y - slope * x for x, y in centres)
 
     def stands_in_line(index: int) -> bool:
         off = abs(y_centres[index] - slope * x_centres[index] - level)

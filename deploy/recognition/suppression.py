@@ -121,6 +121,8 @@ def find_digits(candidates: Mapping[str, np.ndarray], rules: Suppression) -> dic
 def suppress(boxes: np.ndarray, scores: np.ndarray, limit: int, rules: Suppression) -> np.ndarray:
     """Returns the indices of the boxes (n, 4), xyxy, that stay: at most `limit`, the best score first."""
     worth = np.flatnonzero(scores > rules.min_score)
+    if not len(worth):
+        return worth
     if len(worth) > rules.candidates:
         worth = np.sort(worth[np.argpartition(-scores[worth], rules.candidates - 1)[: rules.candidates]])
     order = worth[np.argsort(-scores[worth], kind="stable")]

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.images
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 # the list of packages, the models that it runs, and the most MiB that it may add to the base image
 IMAGES = {
-    "openvino": ("requirements-openvino.txt", OPENVINO, 520),
-    "onnx": ("requirements-onnx.txt", ONNX, 420),
+    "openvino": ("requirements-openvino.txt", OPENVINO, 400),
+    "onnx": ("requirements-onnx.txt", ONNX, 380),
     "cpu": ("requirements-cpu.txt", SAVEDMODEL, 1880),
     "cuda": ("requirements.txt", SAVEDMODEL, 6300),
 }

@@ -108,7 +108,8 @@ def test_one_core_takes_one_picture_after_the_other(openvino, monkeypatch):
         ("bfloat16", ["FP32", "BF16"], "bf16"),
         ("bfloat16", ["FP32"], "f32"),
         ("float32", ["FP32", "BF16"], "f32"),
-        ("int8", ["FP32", "BF16", "INT8"], "f32"),
+        ("int8", ["FP32", "BF16", "INT8"], "bf16"),
+        ("int8", ["FP32", "INT8"], "f32"),
     ],
 )
 def test_bfloat16_is_computed_where_it_is_asked_for_and_there(openvino, precision, capabilities, hint):
