@@ -94,15 +94,6 @@ STAGE2 = ModelConfig(
 MODEL_CONFIGS = {config.stage: config for config in (STAGE1, STAGE2)}
 
 
-def light(config: ModelConfig) -> ModelConfig:
-    """Returns a network for the same task, with the same anchors, that computes half as much."""
-    return dataclasses.replace(config, backbone="efficientnet_lite0_slim", pyramid_channels=48, frozen_until="")
-
-
-# the networks that a training builds: as configured above, or `light` of that
-STANDARD, LIGHT = NETWORKS = ("standard", "light")
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """How a stage is trained.

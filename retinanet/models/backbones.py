@@ -30,25 +30,6 @@ def efficientnet_lite0() -> keras.Model:
     )
 
 
-def efficientnet_lite0_slim() -> keras.Model:
-    """Returns EfficientNet-Lite0 with one block where it has up to four, four times as wide as their ends, not six.
-
-    Layers have the names that they have in EfficientNet-Lite0, so that `slimming` finds what to take over.
-    """
-    return keras_cv.models.EfficientNetLiteBackbone(
-        include_rescaling=False,
-        input_shape=(None, None, 3),
-        width_coefficient=1.0,
-        depth_coefficient=1.0,
-        stackwise_kernel_sizes=[3, 3, 5, 3, 5, 5, 3],
-        stackwise_num_repeats=[1, 1, 1, 1, 1, 1, 1],
-        stackwise_input_filters=[32, 16, 24, 40, 80, 112, 192],
-        stackwise_output_filters=[16, 24, 40, 80, 112, 192, 320],
-        stackwise_expansion_ratios=[1, 4, 4, 4, 4, 4, 4],
-        stackwise_strides=[1, 2, 2, 2, 1, 2, 1],
-    )
-
-
 def mobilenet_v2() -> keras.Model:
     """Returns MobileNetV2 1.0 without its classifier, as the ImageNet weights know it.
 
@@ -87,13 +68,6 @@ BACKBONES = {
         1 / 128,
         -127 / 128,
         ("block3b_add", "block5c_add", "block7a_project_bn"),
-    ),
-    "efficientnet_lite0_slim": Backbone(
-        "slim EfficientNet-Lite0",
-        efficientnet_lite0_slim,
-        1 / 128,
-        -127 / 128,
-        ("block3a_project_bn", "block5a_project_bn", "block7a_project_bn"),
     ),
     "mobilenet_v2": Backbone(
         "MobileNetV2",

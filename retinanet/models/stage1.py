@@ -100,7 +100,7 @@ class Stage1RetinaNet(TrainableModel, keras.Model):
         half_turn = self.half_turn_loss(
             turned[..., None], y_pred["half_turn"][..., None], sample_weight=HALF_TURN_WEIGHT * positive
         )
-        return (classification + box + half_turn) / normalizer + self.loss_from_teacher(x, y_pred)
+        return (classification + box + half_turn) / normalizer
 
     def candidates(self, predictions: dict) -> dict:
         """Returns what `find_windows` takes, with a batch in front, as tensors."""

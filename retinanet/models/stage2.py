@@ -107,7 +107,7 @@ class Stage2RetinaNet(TrainableModel, keras_cv.models.RetinaNet):
         }
         for name, loss in losses.items():
             self.loss_means[name].update_state(loss * replica_count(), sample_weight=ops.shape(boxes)[0])
-        return losses["box"] + losses["classification"] + self.loss_from_teacher(x, y_pred)
+        return losses["box"] + losses["classification"]
 
     def forward(self, images):
         """Returns the raw predictions; KerasCV's network takes its input by name."""

@@ -1,7 +1,7 @@
 """What both stages add to a Keras model, so that a file of it can be trained on."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -27,8 +27,6 @@ class TrainableModel(_Model):
         suppression: how candidates become objects; it goes into the manifest of exported models.
         model_config: sizes, anchors and class names.
         training_state: JSON-ready figures of the training so far, such as the epochs done.
-        distillation: what of its loss a teacher adds, see `Distillation`; None learns from labels alone. It is no part
-            of the file.
     """
 
     stage: int
@@ -37,11 +35,6 @@ class TrainableModel(_Model):
     suppression: Suppression
     model_config: ModelConfig
     training_state: dict
-    distillation: Callable[..., Any] | None = None
-
-    def loss_from_teacher(self, images, predictions: dict):
-        """Returns how far the predictions for RGB pixels (batch, height, width, 3) are from the teacher's, if any."""
-        return self.distillation(images, predictions) if self.distillation else 0.0
 
     def own_config(self) -> dict:
         """Returns the configuration from which `from_config` builds the model anew."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.recognition.errors import UserError
 from retinanet.cli import boolean, existing_path, import_tensorflow, positive_float, positive_int
-from retinanet.config import LIGHT, NETWORKS, STANDARD, TrainingConfig
+from retinanet.config import TrainingConfig
 from retinanet.training import cards, starts
 from retinanet.training.cluster import cluster_of, place_of_state
 from retinanet.training.starts import ROOT
@@ -37,18 +37,6 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         "their square root)",
     )
     parser.add_argument(
-        "--network",
-        choices=NETWORKS,
-        default=STANDARD,
-        help="what a fresh training builds: light computes half as much and reads less; it begins with the largest of "
-        "the shipped weights (standard)",
-    )
-    parser.add_argument(
-        "--teacher",
-        metavar="shipped|FILE",
-        help="a .keras file of this stage whose predictions are learned beside the labels (default: labels alone)",
-    )
-    parser.add_argument(
         "--output",
         type=Path,
         default=ROOT / "retinanet" / f"{name}.keras",
@@ -62,11 +50,8 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
         parser.error(f"--output: expected a file name that ends in .keras, got {arguments.output}")
     if arguments.resume_training and arguments.initial_weights:
         parser.error("--initial_weights: a resumed training goes on from --output; leave one of both out")
-    start = arguments.initial_weights or (starts.SHIPPED if arguments.network == LIGHT else starts.IMAGENET)
-    if start == starts.IMAGENET and arguments.network == LIGHT:
-        parser.error("--initial_weights imagenet: there are none of the light network; give shipped, none or a file")
+    start = arguments.initial_weights or starts.IMAGENET
     weights = None if arguments.resume_training else starts.weights_file(start, stage)
-    teacher = starts.teacher_file(arguments.teacher, stage) if arguments.teacher else None
     cluster = cluster_of(os.environ)
     with place_of_state(arguments.output, arguments.logs, cluster) as (output, logs):
         print(_beginning(stage, output, arguments.resume_training, start), flush=True)
@@ -84,8 +69,6 @@ def train_from_command_line(argv: Sequence[str] | None, stage: int, defaults: Tr
                 logs=logs,
                 resume=arguments.resume_training,
                 initial_weights=weights,
-                network=arguments.network,
-                teacher=teacher,
                 defaults=defaults,
                 devices=all_devices(cluster, arguments.mixed_precision),
                 given={name: getattr(arguments, name) for name in tuned if getattr(arguments, name) is not None},

@@ -8,17 +8,14 @@ from pathlib import Path
 import keras
 
 from deploy.recognition.errors import UserError
-from retinanet.config import LIGHT, STANDARD, ModelConfig, TrainingConfig, light
+from retinanet.config import ModelConfig, TrainingConfig
 from retinanet.models.backbones import BACKBONES
 from retinanet.models.checkpoints import load_model
-from retinanet.models.slimming import take_over
 from retinanet.models.stages import MODELS
-from retinanet.models.trainable import TrainableModel
 from retinanet.training.batches import batches_of
 from retinanet.training.callbacks import Checkpoint, Metrics, StopAtNaN
 from retinanet.training.cards import FLOAT16
 from retinanet.training.devices import Devices, device_errors
-from retinanet.training.distillation import Distillation
 from retinanet.training.epoch_metrics import METRICS
 from retinanet.training.schedule import compile_model, scaled, told
 from retinanet.training.starts import BACKBONE_ENDINGS, best_path
@@ -58,15 +55,11 @@ class TrainingRun(TrainingRequest):
     Attributes:
         output: the `.keras` file of the whole state; the best weights stand beside it as `<name>_best.keras`.
         resume: go on from `output`.
-        network: a name in `retinanet.config.NETWORKS`, of a fresh training; a resumed one goes on with its own.
-        teacher: a `.keras` file of the same stage, whose predictions the training learns from beside the labels.
         given: fields of TrainingConfig that were given explicitly; they win over defaults and resumed values.
     """
 
     output: Path
     resume: bool
-    network: str = STANDARD
-    teacher: Path | None = None
     given: dict[str, int | float] = dataclasses.field(default_factory=dict)
 
 
@@ -85,8 +78,6 @@ def train(run: TrainingRun) -> Path:
     devices = run.devices
     with devices.scope():
         model = _resumed_model(run) if run.resume else _fresh_model(run)
-        if run.teacher:
-            model.distillation = Distillation(_teacher(run.teacher, model))
     done = model.training_state.get("epochs_done", 0)
     before = model.training_state.get("config")
     config = TrainingConfig(**{**before, **run.given}) if before else scaled(run.defaults, run.given, devices.count)
@@ -125,42 +116,20 @@ def train(run: TrainingRun) -> Path:
 
 def _fresh_model(run: TrainingRun) -> keras.Model:
     backbone_weights, weights = None, run.initial_weights
-    standard = MODELS[run.stage].default_config
-    config = light(standard) if run.network == LIGHT else standard
     if weights and weights.name.endswith(BACKBONE_ENDINGS):
         backbone_weights, weights = os.fspath(weights), None
+    model_class = MODELS[run.stage]
     try:
-        model = MODELS[run.stage](config, backbone_weights=backbone_weights)
+        model = model_class(model_class.default_config, backbone_weights=backbone_weights)
     except (OSError, ValueError) as error:
-        title = BACKBONES[config.backbone].title
+        title = BACKBONES[model_class.default_config.backbone].title
         raise UserError(f"{backbone_weights}: not weights of {title}: {error}") from error
     if weights:
         initial = load_model(weights, run.stage)
-        if config != standard and initial.model_config.backbone == standard.backbone:
-            _check_fits(initial.model_config, standard, weights)
-            take_over(initial, model)
-        else:
-            _check_fits(initial.model_config, config, weights)
-            model.set_weights(initial.get_weights())
+        _check_fits(initial.model_config, model.model_config, weights)
+        model.set_weights(initial.get_weights())
     model.training_state = {}
     return model
-
-
-def _teacher(path: Path, model: TrainableModel) -> TrainableModel:
-    """Returns the teacher of a model.
-
-    Raises:
-        UserError: it is no model of this stage, or has other inputs or anchors.
-    """
-    teacher = load_model(path, model.stage)
-    found, expected = teacher.model_config, model.model_config
-    for name in ("input_height", "input_width", "strides", "anchor_sizes", "anchor_scales", "anchor_aspect_ratios"):
-        if getattr(found, name) != getattr(expected, name):
-            raise UserError(
-                f"--teacher {path}: expected one with the inputs and anchors of what is trained: its {name} is "
-                f"{getattr(found, name)}, expected {getattr(expected, name)}"
-            )
-    return teacher
 
 
 def _check_fits(found: ModelConfig, expected: ModelConfig, path: Path) -> None:

@@ -36,18 +36,6 @@ def weights_file(start: str, stage: int) -> Path | None:
     return path
 
 
-def teacher_file(teacher: str, stage: int) -> Path:
-    """Returns the file of a teacher: `shipped` or a path.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    path = shipped_weights(stage) if teacher == SHIPPED else Path(teacher).expanduser()
-    if not path.is_file():
-        raise UserError(f"--teacher {teacher}: no such file: {path}; expected {SHIPPED} or a file")
-    return path
-
-
 def told(start: str, stage: int) -> str:
     """Returns in words what `weights_file` gives."""
     if start == NONE:
