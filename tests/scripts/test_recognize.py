@@ -169,6 +169,15 @@ def test_what_a_folder_holds_besides_photos_is_counted_by_kind(photos, capsys):
     )
 
 
+def test_an_empty_argument_is_not_this_folder(photos, monkeypatch, capsys):
+    # as a shell's variable that was never set gives it
+    monkeypatch.chdir(photos)
+    with pytest.raises(SystemExit) as caught:
+        recognize.main([""])
+    assert caught.value.code == 2
+    assert "argument PHOTO_OR_FOLDER: expected a file or folder, got nothing" in capsys.readouterr().err
+
+
 # what people, cameras and attackers call files
 ODD_NAMES = [b"\xff\xfe.png", b"=cmd|x!A1.png", b"+1.png", b"-1.png", b"@SUM.png", b"two\nlines.png",
              b"\x1b[31mred.png", b"back\\slash.png", "№ й.png".encode(), "\u202egnp.png".encode()]  # fmt: skip
