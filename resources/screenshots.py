@@ -1,4 +1,4 @@
-"""Takes the README's pictures of TensorBoard: the table of a tuning's trials, and how rate and figures hang together.
+"""Takes docs/training.md's pictures of TensorBoard: the table of a tuning's trials, how rate and figures hang together.
 
 python -m resources.screenshots --logdir logs/stage2/hparam_tuning
 

@@ -68,7 +68,9 @@ def positive_float(text: str) -> float:
 
 
 def existing_path(text: str) -> Path:
-    """Reads the path of something that exists."""
+    """Reads the path of something that exists; no text at all is none, though Python takes it for this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a file or folder, got nothing")
     path = Path(text).expanduser()
     if not path.exists():
         raise argparse.ArgumentTypeError(f"no such file or folder: {printable(text)}")

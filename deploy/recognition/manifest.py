@@ -79,13 +79,13 @@ def kinds() -> str:
     return "; ".join(f"{name}: {', '.join(precisions)}" for name, precisions in PRECISIONS.items())
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: str | Path) -> dict[str, Any]:
     """Returns the checked manifest of a folder of models.
 
     Raises:
         UserError: it is missing, no JSON, of another version, made for other classes, or of an unknown format.
     """
-    path = folder / MANIFEST_NAME
+    path = Path(folder) / MANIFEST_NAME
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

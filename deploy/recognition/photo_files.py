@@ -193,6 +193,8 @@ def _read(path: str | Path, max_pixels: int, shrinks: bool) -> Photo:
 def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
     head = file.read(12)
     file.seek(0)
+    if not head:
+        raise DamagedPhoto(f"{name}: empty; copy or take the photo again")
     if is_heic(head):
         return _decode_heic(file, name, max_pixels)
     scans = 1
@@ -224,7 +226,7 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, shrinks: bool) -> Photo:
         try:
             pixels = _pixels(image, file, scale, scans)
         except _DAMAGED as error:
-            raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+            raise DamagedPhoto(f"{name}: damaged or cut off: {_cause(error)}; copy or take the photo again") from error
         try:
             orientation = image.getexif().get(_ORIENTATION_TAG)
         except _DAMAGED:
@@ -253,6 +255,11 @@ def _pixels(image: Image.Image, file: BinaryIO, scale: int, scans: int) -> np.nd
     return to_rgb(image)
 
 
+def _cause(error: BaseException) -> str:
+    """Returns a decoder's words on one line."""
+    return " ".join(str(error).split())
+
+
 def _check_size(name: str, width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise TooManyPixels(
@@ -269,13 +276,13 @@ def _decode_heic(file: BinaryIO, name: str, max_pixels: int) -> Photo:
     except ModuleNotFoundError as error:
         raise MissingLibrary(f"{name}: HEIC needs a library: `pip install pillow-heif`; or send a JPEG") from error
     except _DAMAGED_HEIC as error:
-        raise DamagedPhoto(f"{name}: damaged: {error}; copy or take the photo again") from error
+        raise DamagedPhoto(f"{name}: damaged: {_cause(error)}; copy or take the photo again") from error
     width, height = picture.size
     _check_size(name, width, height, max_pixels)
     try:
         pixels = picture.pixels()
     except _DAMAGED_HEIC as error:
-        raise DamagedPhoto(f"{name}: damaged or cut off: {error}; copy or take the photo again") from error
+        raise DamagedPhoto(f"{name}: damaged or cut off: {_cause(error)}; copy or take the photo again") from error
     if pixels.ndim == 2 or pixels.shape[2] != 3:
         pixels = to_rgb(Image.fromarray(pixels))
     return Photo(np.ascontiguousarray(pixels), pixels.shape[:2])

@@ -20,6 +20,8 @@ _PIXELS = re.compile(rb"\[\s*+\[\s*+\[\s*+[-\d]")
 _SEPARATORS = (b",", b":", b"[", b"{")
 # one at a time: while it parses, the interpreter does nothing else, and the garbage collector is off
 _LOCK = threading.Lock()
+# beside as many as there may be pictures: lists that begin like pixels and are none, of points for example
+_MOST_OTHER_LISTS = 16
 
 Pixels = np.ndarray | RequestProblem
 
@@ -55,8 +57,7 @@ def parse_json(
             text = b"".join(pieces).decode("utf-8-sig")
             return _load(text), pictures
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise RequestProblem(BAD_REQUEST, f"the body is no valid JSON in UTF-8: {reason}"[:300]) from error
+        raise RequestProblem(BAD_REQUEST, f"the body is no valid JSON in UTF-8: {_reason(error)}"[:300]) from error
 
 
 def _cut_out_pixels(
@@ -64,8 +65,12 @@ def _cut_out_pixels(
 ) -> tuple[list[bytes | bytearray], dict[str, Pixels]]:
     pieces: list[bytes | bytearray] = []
     pictures: dict[str, Pixels] = {}
-    begin = position = looked_at = tried = 0
-    while tried < max_pictures and (opening := _OPENING.search(body, position)):
+    begin = position = looked_at = other_lists = 0
+    while (
+        len(pictures) < max_pictures
+        and other_lists < max_pictures + _MOST_OTHER_LISTS
+        and (opening := _OPENING.search(body, position))
+    ):
         position, looked_at = opening.start(), looked_at + 1
         if looked_at > MOST_VALUES:
             raise _too_many()
@@ -78,11 +83,10 @@ def _cut_out_pixels(
         if not _PIXELS.match(body, position):
             position += 1
             continue
-        tried += 1
         try:
             picture, end = PixelLists(max_pixels).read(body, position)
         except NotPixels:
-            position += 1
+            position, other_lists = position + 1, other_lists + 1
             continue
         # nobody can guess it
         key = secrets.token_hex(16)
@@ -105,6 +109,13 @@ def _load(text: str) -> object:
     finally:
         if was_on:
             gc.enable()
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    # Python's own words tell how to change the server
+    return "a number of thousands of digits" if "set_int_max_str_digits" in str(error) else str(error)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from deploy.recognition.classes import STAGE1_CLASSES
 from deploy.recognition.errors import UserError
@@ -132,7 +133,7 @@ def csv_file(path: Path) -> Iterator[Write]:
     try:
         with _named(path):
             file = open(unfinished, "w", encoding="utf-8", newline="")
-        with contextlib.closing(file):
+        with _closing(file, path):
             writer = csv.writer(file)
 
             def write(cells: Sequence) -> None:
@@ -155,6 +156,16 @@ def csv_file(path: Path) -> Iterator[Write]:
     finally:
         if not in_place:
             unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _closing(file: TextIO, path: Path) -> Iterator[None]:
+    """Closes the file at the end; on a full disk closing tries, and fails, to write once more."""
+    try:
+        yield
+    finally:
+        with _named(path):
+            file.close()
 
 
 @contextlib.contextmanager

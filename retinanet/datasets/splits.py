@@ -66,7 +66,11 @@ def read_table(path: Path, columns: tuple[str, ...], filled: tuple[str, ...] | N
             separator = max(",;\t", key=first.count)
             reader = csv.DictReader(lines, delimiter=separator, restval="")
             rows, header = list(reader), reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; expected a table with the columns {', '.join(columns)}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}") from error
     missing = [column for column in columns if column not in header]
     if missing:

@@ -3,7 +3,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from deploy.recognition.errors import UserError
 from deploy.recognition.recognition import Recognition
 from retinanet.bulk import outputs
 
@@ -52,6 +54,13 @@ def test_further_counters_in_csv(tmp_path):
         "other_confidences": "0.8100 0.6000",
     }
     assert several[2] == "00123,4" and [row[-2:] for row in others] == [["", ""]] * 3
+
+
+def test_a_disk_that_is_full_at_the_end_is_named():
+    # a device that takes nothing; what is written waits in a buffer until the end
+    with pytest.raises(UserError, match="^/dev/full: cannot be written: No space left"):
+        with outputs.csv_file(Path("/dev/full")) as write:
+            write(ONE)
 
 
 def test_every_counter_in_json():

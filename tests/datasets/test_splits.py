@@ -1,6 +1,7 @@
 import pytest
 
-from retinanet.datasets.splits import SPLIT_NAMES, split_by_hash, splits_of
+from deploy.recognition.errors import UserError
+from retinanet.datasets.splits import SPLIT_NAMES, read_table, split_by_hash, splits_of
 
 
 @pytest.mark.parametrize("count", range(3, 40))
@@ -26,3 +27,10 @@ def test_only_those_that_count_fill_the_splits():
     splits = splits_of(groups, counting)
     assert {splits[group] for group in counting} == set(SPLIT_NAMES)
     assert all(splits[group] == split_by_hash(group) for group in groups if group not in counting)
+
+
+def test_a_table_that_cannot_be_opened(tmp_path):
+    with pytest.raises(UserError, match="/t.csv: no such file; expected a table with the columns image, split$"):
+        read_table(tmp_path / "t.csv", ("image", "split"))
+    with pytest.raises(UserError, match=f"{tmp_path}: cannot be read: Is a directory$"):
+        read_table(tmp_path, ("image", "split"))

@@ -122,6 +122,11 @@ def test_manifests_that_are_none(tmp_path, text):
         read_manifest(tmp_path)
 
 
+def test_a_folder_may_be_given_as_text(tmp_path):
+    folder = write(tmp_path, manifest(precision="float32"))
+    assert read_manifest(str(folder)) == read_manifest(folder)
+
+
 def test_native_messages_are_shown_only_after_a_failure(capfd):
     with exported_models.stderr_unless_it_fails():
         os.write(2, b"found a processor\n")

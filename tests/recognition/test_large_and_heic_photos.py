@@ -67,6 +67,17 @@ def test_heic_cut_off(share):
         decode_photo(content[: int(len(content) * share)], "cut.heic")
 
 
+def test_what_is_wrong_with_heic_is_told_on_one_line():
+    with pytest.raises(errors.DamagedPhoto, match="damaged.*; copy or take the photo again$") as caught:
+        decode_photo(heic()[:-100], "cut.heic")
+    assert "\n" not in str(caught.value) and " ;" not in str(caught.value)
+
+
+def test_a_file_of_no_bytes_is_called_empty():
+    with pytest.raises(errors.DamagedPhoto, match="^none.jpg: empty; copy or take the photo again$"):
+        decode_photo(b"", "none.jpg")
+
+
 def test_heic_without_the_library(monkeypatch):
     content = heic()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)

@@ -159,12 +159,23 @@ def test_a_failed_run_leaves_no_half_csv(photos, tmp_path, monkeypatch):
 def test_what_a_folder_holds_besides_photos_is_counted_by_kind(photos, capsys):
     for name in ("a.mov", "more/b.MOV", "notes.txt", "LICENSE", ".hidden.jpg"):
         (photos / name).write_text("")
+    (photos / "away.jpg").symlink_to(photos / "nowhere.jpg")
+    os.mkfifo(photos / "pipe.png")
     recognize.main([str(photos)])
-    told = "skipped 5, no photos by their names: 2 .mov, 1 .txt, 1 without an ending, 1 hidden"
+    told = "skipped 7, no photos: 2 .mov, 2 broken links or pipes, 1 .txt, 1 without an ending, 1 hidden"
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line]
-    assert line.startswith(f"{photos}: skipped 5") and sorted(line.split(": ")[2].split(", ")) == sorted(
+    assert line.startswith(f"{photos}: skipped 7, no photos: ") and sorted(line.split(": ")[2].split(", ")) == sorted(
         told.split(": ")[1].split(", ")
     )
+
+
+def test_an_empty_argument_is_not_this_folder(photos, monkeypatch, capsys):
+    # as a shell's variable that was never set gives it
+    monkeypatch.chdir(photos)
+    with pytest.raises(SystemExit) as caught:
+        recognize.main([""])
+    assert caught.value.code == 2
+    assert "argument PHOTO_OR_FOLDER: expected a file or folder, got nothing" in capsys.readouterr().err
 
 
 # what people, cameras and attackers call files

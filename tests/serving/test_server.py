@@ -325,11 +325,20 @@ def test_photos_with_too_many_pixels():
 def test_token():
     client, engine = start(token="s3cret")
     assert_error(post(client), 401)
-    for value in ("Bearer s3cre", "bearer s3cret", "s3cret", "Bearer s3cret ", "Bearer schl\u00fcssel"):
+    for value in (
+        "Bearer s3cre",
+        "Bearer S3CRET",
+        "Basic s3cret",
+        "Bearer",
+        "s3cret",
+        "Bearer s3cret ",
+        "Bearer schl\u00fcssel",
+    ):
         assert_error(post(client, headers={"Authorization": value}), 401)
     assert_error(client.get("/metrics"), 401)
     assert_error(client.post("/recognize/batch"), 401)
-    assert post(client, headers={"Authorization": "Bearer s3cret"}).json["text"] == TEXT
+    for value in ("Bearer s3cret", "bearer s3cret", "BEARER s3cret"):
+        assert post(client, headers={"Authorization": value}).json["text"] == TEXT
     for path in ("/health/live", "/health/ready", "/openapi.json", "/"):
         with client.get(path) as answer:
             assert answer.status_code == 200

@@ -132,6 +132,23 @@ def test_pictures_among_other_values():
     np.testing.assert_array_equal(pictures[found], PIXELS)
 
 
+def test_points_before_the_picture_do_not_take_its_place():
+    found, pictures = parse({"outline": [[[1, 2], [3, 4]]] * 5, "image": PIXELS.tolist()}, max_pictures=1)
+    assert found["outline"] == [[[1, 2], [3, 4]]] * 5
+    np.testing.assert_array_equal(pictures[found["image"]], PIXELS)
+    with pytest.raises(RequestProblem, match="more than 100,000 values"):
+        parse({"image": [[[1, 2]] * 40_000]}, max_pictures=1)
+
+
+def test_a_number_of_thousands_of_digits_is_called_that():
+    with pytest.raises(RequestProblem) as caught:
+        parse(b'{"previous": ' + b"9" * 5000 + b"}")
+    assert (caught.value.status, caught.value.detail) == (
+        400,
+        "the body is no valid JSON in UTF-8: a number of thousands of digits",
+    )
+
+
 @pytest.mark.parametrize(
     "body",
     [
