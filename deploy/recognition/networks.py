@@ -25,6 +25,9 @@ DEFAULT_PROVIDERS = ("cuda", "cpu")
 GPU_BATCH = 16
 # Pictures that a processor takes at once, if it has the cores: most windows are looked at closer in two to four parts.
 SIDE_BY_SIDE = 4
+# OpenVINO's Python package fills tables of its own when it is first used: two threads that do so at once may wait for
+# each other for ever, the one for the table, the other for Python's lock.
+_ONE_AT_A_TIME = threading.Lock()
 _INSTALL = (
     "the models are made for it: `pip install {}`, or make others with `python deploy/prepare_model.py --format "
     "savedmodel|onnx|openvino`"
@@ -123,30 +126,34 @@ class OpenVinoNetwork:
     FILE = "model.xml"
 
     def __init__(self, folder: Path, input_size: tuple[int, int], precision: str):
-        # it would tell its makers that OpenVINO is used here; OpenVINO does without
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-        with needed("openvino", _INSTALL.format("openvino")), _without_converter():
-            import openvino
-        core = openvino.Core()
-        # without instructions for it, bfloat16 is imitated, slower than float32
-        in_bfloat16 = precision in (BFLOAT16, INT8) and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        with _ONE_AT_A_TIME:
+            # it would tell its makers that OpenVINO is used here; OpenVINO does without
+            sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+            with needed("openvino", _INSTALL.format("openvino")), _without_converter():
+                import openvino
+            core = openvino.Core()
+            # without instructions for it, bfloat16 is imitated, slower than float32
+            has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            model = core.read_model(folder / self.FILE)
+            model.reshape([1, *input_size, 3])
         settings = {
             "INFERENCE_NUM_THREADS": cpu_threads(),
             # what OpenVINO would choose by itself depends on the processor, and so would the readings
-            "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision in (BFLOAT16, INT8) and has_bfloat16 else "f32",
             # every process would pin its threads to the same first cores
             "ENABLE_CPU_PINNING": False,
         }
-        model = core.read_model(folder / self.FILE)
-        model.reshape([1, *input_size, 3])
-        self._alone = core.compile_model(model, "CPU", {**settings, "PERFORMANCE_HINT": "LATENCY"})
-        self._request = self._alone.create_infer_request()
+        alone = core.compile_model(model, "CPU", {**settings, "PERFORMANCE_HINT": "LATENCY"})
+        self._request = alone.create_infer_request()
         self.batch = min(cpu_threads(), SIDE_BY_SIDE)
         self._requests = []
         if self.batch > 1:
             streams = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self.batch}
             side_by_side = core.compile_model(model, "CPU", {**settings, **streams})
             self._requests = [side_by_side.create_infer_request() for _ in range(self.batch)]
+        with _ONE_AT_A_TIME:
+            for count in {1, self.batch}:
+                self(np.zeros((count, *input_size, 3), np.uint8))
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3)."""

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,6 +93,7 @@ def test_several_pictures_lie_side_by_side_on_a_core_each(openvino, monkeypatch)
     assert alone["PERFORMANCE_HINT"] == "LATENCY" and "NUM_STREAMS" not in alone
     assert side_by_side["PERFORMANCE_HINT"] == "THROUGHPUT" and side_by_side["NUM_STREAMS"] == network.batch == 3
     images = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (10, 30, 20)])
+    openvino.log.clear()
     assert network(images)["mean"].tolist() == [10, 30, 20]
     assert openvino.log == ["started"] * 3 + ["waited"] * 3
     assert network(images[1:2])["mean"].tolist() == [30] and openvino.log[6:] == ["alone"]
@@ -116,3 +118,21 @@ def test_bfloat16_is_computed_where_it_is_asked_for_and_there(openvino, precisio
     openvino.capabilities = capabilities
     OpenVinoNetwork(Path("stage2"), (4, 4), precision)
     assert {settings["INFERENCE_PRECISION_HINT"] for settings in openvino.settings} == {hint}
+
+
+def test_no_two_threads_use_openvino_for_the_first_time_at_once(openvino, monkeypatch):
+    """Each may wait for what the other holds: a server would never come up."""
+    inside, most = [], []
+
+    def infer(self, inputs, share_inputs):
+        inside.append(1)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+        return {self.model_outputs[0]: np.zeros(1)}
+
+    monkeypatch.setenv("METER_CPU_THREADS", "1")
+    monkeypatch.setattr(FakeRequest, "infer", infer)
+    with ThreadPoolExecutor(2) as pool:
+        networks = list(pool.map(lambda stage: OpenVinoNetwork(Path(stage), (4, 4), "float32"), ("stage1", "stage2")))
+    assert most == [1] * len(networks)
