@@ -164,6 +164,8 @@ def _parse_form(body: bytes | bytearray, content_type: str, many: int | None) ->
         raise RequestProblem(TOO_LARGE, "the form has too many or too large fields") from error
     except (ValueError, LookupError) as error:
         raise RequestProblem(BAD_REQUEST, f"the form cannot be parsed: {error}"[:300]) from error
+    if misplaced := sorted(files.keys() & _READERS.keys()):
+        raise RequestProblem(UNUSABLE, f"{', '.join(misplaced)}: expected text in a field of that name, found a file")
     photos = [file.stream.getvalue() for file in files.getlist("image")]
     if not 1 <= len(photos) <= (many or 1):
         expected = "exactly one file" if many is None else f"1 to {many} files"

@@ -237,6 +237,8 @@ def wrong_forms():
     yield "form that breaks off", kind, form((file, PNG))[:-300], (400, 422)
     yield "field in place of a file", kind, form((field, b"text")), (422,)
     yield "two files", kind, form((file, PNG), (file, PNG)), (422,)
+    previous = b'Content-Disposition: form-data; name="previous"; filename="x"'
+    yield "file in place of a field", kind, form((previous, b"1"), (file, PNG)), (422,)
     yield "500 parts", kind, form(*[(b'Content-Disposition: form-data; name="a"', b"1")] * 500), (413,)
     yield "large field", kind, form((b'Content-Disposition: form-data; name="a"', b"1" * 200_000), (file, PNG)), (413,)
     yield "part without head", kind, form((b"X: 1", PNG)), (400, 422)
