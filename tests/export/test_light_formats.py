@@ -119,7 +119,8 @@ def test_int8_holds_its_weights_in_bytes(int8_models, stage):
     for node in weights:
         kind = node.get_element_type().get_type_name()
         sizes[kind] = sizes.get(kind, 0) + int(np.prod(node.shape))
-    assert sizes["i8"] > 0.9 * sum(sizes.values())
+    # pyramid and heads, a tenth of the weights, stay as they are
+    assert 0.95 > sizes["i8"] / sum(sizes.values()) > 0.8
     assert (int8_models / stage / "model.bin").stat().st_size < 5_000_000
 
 
