@@ -1,7 +1,6 @@
 """Stage 2: the window is cut out upright, its digits are found and read; what is in doubt is looked at closer."""
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -110,27 +109,37 @@ class WindowReader:
         All are cut out by the first look's digits, so that they go through the model together. Parts are looked at anew
         if the other looks see other wheels.
         """
-        settings = self._settings.reading
-        regions: list[list[np.ndarray]] = [[], [], []]
-        if self._is_doubtful(reading):
-            regions[0], regions[2] = row_regions(reading.digits, settings), part_regions(reading.digits, settings)
-        if cut.label == DIGITAL and len(reading.digits) >= settings.min_digits:
-            regions[1] = end_regions(reading.digits, settings)
-        looks = iter((yield from self._look_closer(cut, list(itertools.chain(*regions)), clock)))
-        rows, ends, parts = ([next(looks) for _ in some] for some in regions)
+        settings, wheels = self._settings.reading, len(reading.digits)
+        rows_at, ends_at, parts_at = self._closer_regions(cut, reading)
+        looks = yield from self._look_closer(cut, [*rows_at, *ends_at, *parts_at], clock)
+        rows, ends = looks[: len(rows_at)], looks[len(rows_at) : len(rows_at) + len(ends_at)]
+        parts = looks[len(rows_at) + len(ends_at) :]
         with clock.measure(READING):
-            wheels = len(reading.digits)
             if rows:
-                reading = merge_rows(reading, rows, regions[0], settings)
-            reading = merge_ends(reading, ends, regions[1], settings)
+                reading = merge_rows(reading, rows, rows_at, settings)
+            reading = merge_ends(reading, ends, ends_at, settings)
         if len(reading.digits) != wheels:
-            regions[2] = part_regions(reading.digits, settings)
-            parts = yield from self._look_closer(cut, regions[2], clock)
+            parts_at = part_regions(reading.digits, settings)
+            parts = yield from self._look_closer(cut, parts_at, clock)
         with clock.measure(READING):
-            reading = merge_parts(reading, parts, regions[2], settings)
+            reading = merge_parts(reading, parts, parts_at, settings)
         if cut.label == ANALOG:
             reading = reading_of(settle_carry(reading.digits, self._settings.reading), reading.comma)
         return cut, reading
+
+    def _closer_regions(
+        self, cut: Cut, reading: Reading
+    ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """Returns where a cut is looked at closer: its row, its end and its parts, (4,) xyxy each, in shares of it."""
+        settings = self._settings.reading
+        rows: list[np.ndarray] = []
+        ends: list[np.ndarray] = []
+        parts: list[np.ndarray] = []
+        if self._is_doubtful(reading):
+            rows, parts = row_regions(reading.digits, settings), part_regions(reading.digits, settings)
+        if cut.label == DIGITAL and len(reading.digits) >= settings.min_digits:
+            ends = end_regions(reading.digits, settings)
+        return rows, ends, parts
 
     def _look_in_a_mirror(self, cut: Cut, clock: Clock) -> Story[tuple[Cut, Reading]]:
         """Returns the mirror image of a cut, the way up that reads more surely, and its reading."""
