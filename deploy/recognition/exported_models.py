@@ -68,6 +68,21 @@ class Models:
     made_from: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     version: str = "unknown"
 
+    def watched(self, see: Callable[[str, np.ndarray], None]) -> "Models":
+        """Returns the same models; `see` is called first with the stage, one of STAGES, and what it is to look at."""
+
+        def watched_stage(stage: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+            model: Callable[[np.ndarray], dict[str, np.ndarray]] = getattr(self, stage)
+
+            @functools.wraps(model)
+            def look(pictures: np.ndarray) -> dict[str, np.ndarray]:
+                see(stage, pictures)
+                return model(pictures)
+
+            return look
+
+        return dataclasses.replace(self, stage1=watched_stage("stage1"), stage2=watched_stage("stage2"))
+
 
 def load_models(folder: str | Path, model_format: str = "", precision: str = "") -> Models:
     """Returns the models of a folder that `prepare_model.py` wrote.

@@ -152,8 +152,7 @@ class OpenVinoNetwork:
             side_by_side = core.compile_model(model, "CPU", {**settings, **streams})
             self._requests = [side_by_side.create_infer_request() for _ in range(self.batch)]
         with _ONE_AT_A_TIME:
-            for count in {1, self.batch}:
-                self(np.zeros((count, *input_size, 3), np.uint8))
+            self(np.zeros((self.batch, *input_size, 3), np.uint8))
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Returns the outputs by name for at most `batch` uint8 RGB images (n, height, width, 3)."""

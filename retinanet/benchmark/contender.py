@@ -10,14 +10,11 @@ threads, and none pays for the import of another.
 """
 
 import argparse
-import dataclasses
-import functools
 import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -53,10 +50,7 @@ class MeterContender:
         self.watch.wrap_in(cv2, _OPENCV, steps.OPENCV)
         self.watch.wrap_in(window_search, ("letterbox", "zoom"))
         self._looks: Counter[str] = Counter()
-        models = load_models(folder)
-        stage1 = self._counted(models.stage1, steps.STAGE1_LOOKS)
-        stage2 = self._counted(models.stage2, steps.STAGE2_LOOKS)
-        self.reader = MeterReader(dataclasses.replace(models, stage1=stage1, stage2=stage2))
+        self.reader = MeterReader(load_models(folder).watched(self._count))
 
     def read(self, photo: np.ndarray) -> dict[str, float]:
         """Returns the seconds of each stage, of OpenCV inside them and in total, and how many looks each stage took."""
@@ -75,17 +69,12 @@ class MeterContender:
             steps.READING: seconds["reading"],
             steps.OPENCV: inside[steps.OPENCV],
             steps.TOTAL: total,
-            steps.STAGE1_LOOKS: self._looks[steps.STAGE1_LOOKS],
-            steps.STAGE2_LOOKS: self._looks[steps.STAGE2_LOOKS],
+            steps.STAGE1_LOOKS: self._looks["stage1"],
+            steps.STAGE2_LOOKS: self._looks["stage2"],
         }
 
-    def _counted(self, network: Callable, name: str) -> Callable:
-        @functools.wraps(network)
-        def call(images: np.ndarray) -> dict[str, np.ndarray]:
-            self._looks[name] += len(images)
-            return network(images)
-
-        return call
+    def _count(self, stage: str, pictures: np.ndarray) -> None:
+        self._looks[stage] += len(pictures)
 
     def read_batch(self, photos: list[np.ndarray]) -> None:
         """Reads photos together."""

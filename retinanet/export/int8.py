@@ -2,13 +2,14 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from deploy.recognition.errors import UserError
+from deploy.recognition.manifest import STAGES
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.networks import needed, stderr_unless_it_fails
 from deploy.recognition.photo_files import find_photos, read_photo
@@ -69,10 +70,8 @@ def calibration_pictures(reader: MeterReader, path: Path | None) -> CalibrationP
         # spread over the folder: photos of one meter often follow one another
         files = files[:: -(-len(files) // MOST_PHOTOS)]
         photos, count, origin = (read_photo(file.path) for file in files), len(files), f"{len(files)} photos"
-    views: list[np.ndarray] = []
-    windows: list[np.ndarray] = []
-    models = reader.models
-    models = dataclasses.replace(models, stage1=_noting(models.stage1, views), stage2=_noting(models.stage2, windows))
+    seen: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
+    models = reader.models.watched(lambda stage, pictures: seen[stage].extend(pictures))
     watched = MeterReader(models, reader.settings)
     progress = tqdm(photos, desc="photos for calibration", total=count, unit="photo", disable=None)
     found = sum(watched.read(photo).corners is not None for photo in progress)
@@ -81,17 +80,8 @@ def calibration_pictures(reader: MeterReader, path: Path | None) -> CalibrationP
             f"calibration on {origin}: meters were found on {found} of {count} photos, expected at least "
             f"{MIN_METERS}: give --calibration a folder with more photos of meters, or leave it out to use drawn ones"
         )
-    return CalibrationPictures(np.stack(views), np.stack(windows), origin)
-
-
-def _noting(model: Callable[[np.ndarray], dict], seen: list[np.ndarray]) -> Callable[[np.ndarray], dict]:
-    """Returns the model; whatever pictures it is given are added to those seen."""
-
-    def noting(pictures: np.ndarray) -> dict:
-        seen.extend(pictures)
-        return model(pictures)
-
-    return noting
+    views, windows = (np.stack(seen[stage]) for stage in STAGES)
+    return CalibrationPictures(views, windows, origin)
 
 
 def check_installed() -> None:

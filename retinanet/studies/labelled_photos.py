@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -73,6 +73,18 @@ def read_in_turn(
             score = score_text(found.text, readings, kind)
             outcomes[name].append(Outcome(readings, score, found))
     return outcomes
+
+
+def of_each_set(outcomes: Sequence[Outcome], counts: Iterable[int]) -> list[list[Outcome]]:
+    """Returns the outcomes of each set, which has so many of them, one set after the other."""
+    rest = iter(outcomes)
+    return [list(itertools.islice(rest, count)) for count in counts]
+
+
+def lost_and_won(reference: Sequence[Outcome], found: Sequence[Outcome]) -> tuple[int, int]:
+    """Returns how many texts the reference alone has right, and how many the other alone, of the same photos."""
+    right = [(one.text_right, other.text_right) for one, other in zip(reference, found, strict=True)]
+    return right.count((True, False)), right.count((False, True))
 
 
 def texts_right(outcomes: Sequence[Outcome]) -> tuple[str, str]:

@@ -8,12 +8,13 @@ Counts the looks of each stage, the texts that change in each set, and the right
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from deploy.recognition.exported_models import Models, load_models
+from deploy.recognition.manifest import STAGES
 from deploy.recognition.meter_reader import MeterReader
 from deploy.recognition.recognition import Recognition
 from deploy.recognition.settings import Settings
@@ -38,19 +39,14 @@ class CountingReader:
 
     def __init__(self, models: Models, settings: Settings):
         self.looks = [0, 0]
-        counted = [self._counting(index, model) for index, model in enumerate((models.stage1, models.stage2))]
-        self._reader = MeterReader(dataclasses.replace(models, stage1=counted[0], stage2=counted[1]), settings)
+        self._reader = MeterReader(models.watched(self._count), settings)
 
     def read(self, photo: np.ndarray) -> Recognition:
         """Returns what stands on a photo: uint8 RGB (height, width, 3)."""
         return self._reader.read(photo)
 
-    def _counting(self, index: int, model: Callable[[np.ndarray], dict]) -> Callable[[np.ndarray], dict]:
-        def counting(pictures: np.ndarray) -> dict:
-            self.looks[index] += len(pictures)
-            return model(pictures)
-
-        return counting
+    def _count(self, stage: str, pictures: np.ndarray) -> None:
+        self.looks[STAGES.index(stage)] += len(pictures)
 
 
 def without_one_kind(settings: Settings) -> dict[str, Settings]:
@@ -87,15 +83,13 @@ def table(readers: Mapping[str, CountingReader], sets: Mapping[str, int], outcom
     rows = [["without", "stage 1", "stage 2", *(f"changed in {name}" for name in sets), "lost", "won"]]
     reference = outcomes[AS_IT_IS]
     for name, found in outcomes.items():
-        pairs = list(zip(reference, found, strict=True))
-        changed, start = [], 0
-        for count in sets.values():
-            part = pairs[start : start + count]
-            changed.append(sum(one.recognition.text != other.recognition.text for one, other in part))
-            start += count
-        lost = sum(one.text_right and not other.text_right for one, other in pairs)
-        won = sum(other.text_right and not one.text_right for one, other in pairs)
-        rows.append([name, *map(str, (*readers[name].looks, *changed, lost, won))])
+        parts = (labelled_photos.of_each_set(part, sets.values()) for part in (reference, found))
+        changed = [
+            sum(one.recognition.text != other.recognition.text for one, other in zip(*part, strict=True))
+            for part in zip(*parts, strict=True)
+        ]
+        numbers = (*readers[name].looks, *changed, *labelled_photos.lost_and_won(reference, found))
+        rows.append([name, *map(str, numbers)])
     return rows
 
 

@@ -48,8 +48,7 @@ def table(outcomes: dict[str, list[Outcome]]) -> list[list[str]]:
         pairs = list(zip(reference, found, strict=True))
         alike = [(one, other) for one, other in pairs if one.recognition.text == other.recognition.text]
         moved = [abs(one.recognition.confidence - other.recognition.confidence) for one, other in alike]
-        lost = sum(one.text_right and not other.text_right for one, other in pairs)
-        won = sum(other.text_right and not one.text_right for one, other in pairs)
+        lost, won = labelled_photos.lost_and_won(reference, found)
         milliseconds = 1000 * float(np.median(labelled_photos.seconds(found, "total")))
         same = f"{len(alike)}, {len(alike) / len(pairs):.1%}"
         off = f"{np.percentile(moved, 95):.3f}" if moved else "-"
@@ -70,12 +69,13 @@ def shortfalls(outcomes: dict[str, list[Outcome]], min_same: float, max_lost: fl
     for name, found in others:
         pairs = list(zip(reference[1], found, strict=True))
         alike = sum(one.recognition.text == other.recognition.text for one, other in pairs)
-        lost = sum(one.text_right - other.text_right for one, other in pairs)
+        lost, won = labelled_photos.lost_and_won(reference[1], found)
+        fewer = 100 * (lost - won) / len(pairs)
         reasons = []
         if 100 * alike < min_same * len(pairs):
             reasons.append(f"reads {100 * alike / len(pairs):.1f} % the same, expected at least {min_same:g} %")
-        if 100 * lost > max_lost * len(pairs):
-            reasons.append(f"loses {100 * lost / len(pairs):.1f} points of right texts, expected at most {max_lost:g}")
+        if 100 * (lost - won) > max_lost * len(pairs):
+            reasons.append(f"loses {fewer:.1f} points of right texts, expected at most {max_lost:g}")
         if reasons:
             lines.append(f"{name}: {'; '.join(reasons)} (of {len(pairs)} photos, against {reference[0]})")
     return lines
@@ -103,11 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes = labelled_photos.read_in_turn(readers, photos)
     if len(sets) > 1:
         print(f"all sets together, {len(photos)} photos\n\n{markdown(table(outcomes))}")
-    start = 0
-    for name, chosen in sets.items():
-        part = {reader: found[start : start + len(chosen)] for reader, found in outcomes.items()}
-        print(f"{name}, {len(chosen)} photos\n\n{markdown(table(part))}")
-        start += len(chosen)
+    counts = [len(chosen) for chosen in sets.values()]
+    parts = {reader: labelled_photos.of_each_set(found, counts) for reader, found in outcomes.items()}
+    for index, (name, count) in enumerate(zip(sets, counts, strict=True)):
+        print(f"{name}, {count} photos\n\n{markdown(table({reader: part[index] for reader, part in parts.items()}))}")
     candidates = {str(folder): outcomes[str(folder)] for folder in args.models}
     lines = shortfalls(candidates, args.min_same, args.max_lost)
     for line in lines:

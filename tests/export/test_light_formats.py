@@ -120,21 +120,24 @@ def test_int8_holds_its_weights_in_bytes(int8_models, stage):
         kind = node.get_element_type().get_type_name()
         sizes[kind] = sizes.get(kind, 0) + int(np.prod(node.shape))
     # pyramid and heads, a tenth of the weights, stay as they are
-    assert 0.95 > sizes["i8"] / sum(sizes.values()) > 0.8
+    assert 0.9 > sizes["i8"] / sum(sizes.values()) > 0.88
     assert (int8_models / stage / "model.bin").stat().st_size < 5_000_000
 
 
 def test_a_batch_answers_like_its_images(onnx_models, bfloat16_models, monkeypatch):
     monkeypatch.setenv("METER_CPU_THREADS", "2")
     images = np.random.default_rng(3).integers(0, 256, (3, 128, 256, 3), np.uint8)
-    for folder, tolerance in ((onnx_models, 0), (bfloat16_models, 0.01)):
-        models = load_models(folder)
-        together = models.stage2(images)
-        for index in range(3):
-            alone = models.stage2(images[index : index + 1])
-            np.testing.assert_allclose(alone["scores"][0], together["scores"][index], atol=tolerance)
-            if not tolerance:
-                np.testing.assert_array_equal(alone["boxes"][0], together["boxes"][index])
+    models = load_models(onnx_models)
+    together = models.stage2(images)
+    for index in range(3):
+        for name, value in models.stage2(images[index : index + 1]).items():
+            np.testing.assert_array_equal(value[0], together[name][index])
+    # one alone is computed otherwise than side by side
+    models = load_models(bfloat16_models)
+    together = models.stage2(images)
+    for index in range(3):
+        alone = models.stage2(images[index : index + 1])
+        np.testing.assert_allclose(alone["scores"][0], together["scores"][index], atol=0.01)
 
 
 def test_the_manifest_says_what_they_are(int8_models, onnx_models):
